@@ -1,0 +1,2 @@
+//! Postroom: feeds and email digests for a blog kept as files.
+pub mod domain;
