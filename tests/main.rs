@@ -1,1 +1,3 @@
+//! The one integration binary: black-box tests, a module each.
 
+mod golden;
