@@ -1,2 +1,3 @@
 //! Postroom: feeds and email digests for a blog kept as files.
+pub mod context;
 pub mod domain;

@@ -1,0 +1,210 @@
+-- Why: the whole road from a post to its delivery in one schema, so that every
+-- question an operator asks is a query. Portable SQL: instants are unix
+-- milliseconds, truth is 0 or 1, lists are rows, words are the domain's own.
+-- INTEGER PRIMARY KEY is SQLite's name for a 64-bit id it hands out itself.
+
+CREATE TABLE posts (
+    id             INTEGER PRIMARY KEY,
+    identity       TEXT   NOT NULL UNIQUE,
+    feed_id        TEXT   NOT NULL UNIQUE,
+    path           TEXT   NOT NULL,
+    content_hash   TEXT   NOT NULL,
+    title          TEXT   NOT NULL,
+    slug           TEXT   NOT NULL,
+    url            TEXT   NOT NULL,
+    dated          BIGINT NOT NULL,
+    author_updated BIGINT,
+    edited         BIGINT,
+    expires        BIGINT,
+    draft          BIGINT NOT NULL,
+    summary        TEXT   NOT NULL,
+    html           TEXT   NOT NULL,
+    language       TEXT,
+    words          BIGINT NOT NULL,
+    access         TEXT   NOT NULL,
+    file_size      BIGINT NOT NULL,
+    file_modified  BIGINT NOT NULL,
+    -- Given once when the post became public, for ever: editions are reckoned in it.
+    seq            BIGINT UNIQUE,
+    public_since   BIGINT,
+    -- 0: in the archive before Postroom, or too old when it came: feeds only.
+    mailable       BIGINT NOT NULL,
+    -- 1: came in a scan so large that an edition with it waits for the operator.
+    guarded        BIGINT NOT NULL,
+    removed        BIGINT
+);
+CREATE INDEX posts_by_slug ON posts (slug);
+CREATE INDEX posts_by_hash ON posts (content_hash);
+
+CREATE TABLE post_topics (
+    post_id  BIGINT NOT NULL REFERENCES posts (id),
+    position BIGINT NOT NULL,
+    slug     TEXT   NOT NULL,
+    name     TEXT   NOT NULL,
+    PRIMARY KEY (post_id, position)
+);
+
+CREATE TABLE post_authors (
+    post_id  BIGINT NOT NULL REFERENCES posts (id),
+    position BIGINT NOT NULL,
+    name     TEXT   NOT NULL,
+    PRIMARY KEY (post_id, position)
+);
+
+-- One row once the first scan is done: what was there then is the baseline.
+CREATE TABLE baselines (
+    id     BIGINT PRIMARY KEY,
+    set_at BIGINT NOT NULL
+);
+
+-- Mirrored from the settings, so that the ledger can be read without them.
+CREATE TABLE newsletters (
+    id    TEXT PRIMARY KEY,
+    title TEXT NOT NULL
+);
+
+-- What is due is a stored row: a restart neither skips nor doubles a slot.
+-- next_slot is NULL for the cadence `each`, which follows the posts.
+CREATE TABLE schedules (
+    newsletter_id TEXT   NOT NULL REFERENCES newsletters (id),
+    cadence       TEXT   NOT NULL,
+    clock         TEXT   NOT NULL,
+    next_slot     BIGINT,
+    covered_seq   BIGINT NOT NULL,
+    PRIMARY KEY (newsletter_id, cadence)
+);
+
+CREATE TABLE subscribers (
+    id          INTEGER PRIMARY KEY,
+    address     TEXT   NOT NULL,
+    address_key TEXT   NOT NULL UNIQUE,
+    created     BIGINT NOT NULL
+);
+
+CREATE TABLE subscriptions (
+    id            INTEGER PRIMARY KEY,
+    subscriber_id BIGINT NOT NULL REFERENCES subscribers (id),
+    newsletter_id TEXT   NOT NULL REFERENCES newsletters (id),
+    status        TEXT   NOT NULL,
+    cadence       TEXT   NOT NULL,
+    -- The last post sequence number it has been given or was told to skip.
+    covered_until BIGINT NOT NULL,
+    paused_until  BIGINT,
+    created       BIGINT NOT NULL,
+    confirmed     BIGINT,
+    unsubscribed  BIGINT,
+    UNIQUE (subscriber_id, newsletter_id)
+);
+CREATE INDEX subscriptions_due ON subscriptions (newsletter_id, cadence, status, covered_until);
+
+CREATE TABLE subscription_topics (
+    subscription_id BIGINT NOT NULL REFERENCES subscriptions (id),
+    topic           TEXT   NOT NULL,
+    PRIMARY KEY (subscription_id, topic)
+);
+
+-- Proof of consent: when, from where, which words.
+CREATE TABLE consents (
+    id              INTEGER PRIMARY KEY,
+    subscription_id BIGINT NOT NULL REFERENCES subscriptions (id),
+    act             TEXT   NOT NULL,
+    at              BIGINT NOT NULL,
+    source          TEXT   NOT NULL,
+    words           TEXT   NOT NULL,
+    network         TEXT
+);
+CREATE INDEX consents_by_subscription ON consents (subscription_id);
+
+-- Addresses that must not be mailed, whatever their subscriptions say.
+CREATE TABLE suppressions (
+    address_key TEXT   PRIMARY KEY,
+    reason      TEXT   NOT NULL,
+    detail      TEXT   NOT NULL,
+    created     BIGINT NOT NULL
+);
+
+CREATE TABLE editions (
+    number        INTEGER PRIMARY KEY,
+    newsletter_id TEXT   NOT NULL REFERENCES newsletters (id),
+    cadence       TEXT   NOT NULL,
+    slot          BIGINT NOT NULL,
+    newest_seq    BIGINT NOT NULL,
+    state         TEXT   NOT NULL,
+    reason        TEXT,
+    subject       TEXT   NOT NULL,
+    audience      BIGINT NOT NULL,
+    sealed        BIGINT NOT NULL,
+    finished      BIGINT,
+    UNIQUE (newsletter_id, cadence, slot)
+);
+
+-- One rendering, frozen. Without an edition it is the operator's test mail.
+CREATE TABLE variants (
+    id      INTEGER PRIMARY KEY,
+    edition BIGINT REFERENCES editions (number),
+    subject TEXT NOT NULL,
+    html    TEXT NOT NULL,
+    text    TEXT NOT NULL
+);
+CREATE INDEX variants_by_edition ON variants (edition);
+
+CREATE TABLE variant_posts (
+    variant_id BIGINT NOT NULL REFERENCES variants (id),
+    position   BIGINT NOT NULL,
+    post_id    BIGINT NOT NULL REFERENCES posts (id),
+    PRIMARY KEY (variant_id, position)
+);
+CREATE INDEX variant_posts_by_post ON variant_posts (post_id);
+
+-- One start of the service; a lease belongs to one.
+CREATE TABLE runs (
+    id      INTEGER PRIMARY KEY,
+    version TEXT   NOT NULL,
+    started BIGINT NOT NULL,
+    stopped BIGINT
+);
+
+-- The ledger: a row for every recipient. src/domain/delivery.rs says what each
+-- state means. `address` is set only where no subscription stands behind it.
+CREATE TABLE deliveries (
+    id              INTEGER PRIMARY KEY,
+    kind            TEXT   NOT NULL,
+    priority        BIGINT NOT NULL,
+    edition         BIGINT REFERENCES editions (number),
+    variant_id      BIGINT REFERENCES variants (id),
+    subscription_id BIGINT REFERENCES subscriptions (id),
+    address         TEXT,
+    state           TEXT   NOT NULL,
+    attempts        BIGINT NOT NULL,
+    uncertain       BIGINT NOT NULL,
+    not_before      BIGINT NOT NULL,
+    expires         BIGINT NOT NULL,
+    run_id          BIGINT,
+    reason          TEXT,
+    created         BIGINT NOT NULL,
+    settled         BIGINT,
+    UNIQUE (edition, subscription_id)
+);
+CREATE INDEX deliveries_to_claim ON deliveries (priority, not_before, id) WHERE state = 'queued';
+CREATE INDEX deliveries_in_hand ON deliveries (state) WHERE state IN ('leased', 'handing_over', 'uncertain');
+CREATE INDEX deliveries_open ON deliveries (edition)
+    WHERE state IN ('queued', 'leased', 'handing_over', 'uncertain');
+CREATE INDEX deliveries_by_subscription ON deliveries (subscription_id);
+
+-- One try to hand a delivery to the relay, kept for ever.
+CREATE TABLE attempts (
+    id          INTEGER PRIMARY KEY,
+    delivery_id BIGINT NOT NULL REFERENCES deliveries (id),
+    number      BIGINT NOT NULL,
+    run_id      BIGINT NOT NULL,
+    relay       TEXT   NOT NULL,
+    started     BIGINT NOT NULL,
+    ended       BIGINT NOT NULL,
+    phase       TEXT   NOT NULL,
+    outcome     TEXT   NOT NULL,
+    class       TEXT,
+    code        BIGINT,
+    enhanced    TEXT,
+    text        TEXT   NOT NULL
+);
+CREATE INDEX attempts_by_delivery ON attempts (delivery_id);

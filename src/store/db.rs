@@ -1,0 +1,94 @@
+//! Opens the engine: SQLite, write-ahead log, one writer and a few readers.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Row, SqlSafeStr};
+
+use super::StoreError;
+
+/// SQLite before this had a fault in resetting the write-ahead log that could
+/// lose commits.
+const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+
+const MIGRATIONS: [(i64, &str, &str); 1] =
+    [(1, "post to delivery", include_str!("../../migrations/0001_post_to_delivery.sql"))];
+
+/// Two pools on one file: every write waits its turn on one connection, so
+/// that writers queue here instead of failing there.
+#[derive(Clone, Debug)]
+pub(super) struct Db {
+    pub(super) writer: SqlitePool,
+    pub(super) reader: SqlitePool,
+}
+
+/// The file named by a `sqlite:` URL or a bare path.
+///
+/// # Errors
+/// When it names another engine.
+pub fn path_of(url: &str) -> Result<&Path, StoreError> {
+    match url.split_once(':') {
+        Some(("sqlite", rest)) => Ok(Path::new(rest.strip_prefix("//").unwrap_or(rest))),
+        Some((scheme, _)) if scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphanumeric()) => {
+            Err(StoreError::Url(url.to_owned()))
+        }
+        _ => Ok(Path::new(url)),
+    }
+}
+
+pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // FULL: an answer given to a reader or a relay is on the disk.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(10))
+        .pragma("temp_store", "memory");
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.clone())
+        .await
+        .map_err(|e| StoreError::open(path, e))?;
+    check_version(&writer).await?;
+    check_health(&writer, path).await?;
+    migrate(&writer).await?;
+    let reader = SqlitePoolOptions::new().max_connections(4).connect_with(options.pragma("query_only", "on")).await?;
+    Ok(Db { writer, reader })
+}
+
+async fn check_version(pool: &SqlitePool) -> Result<(), StoreError> {
+    let version: String = sqlx::query("SELECT sqlite_version()").fetch_one(pool).await?.try_get(0)?;
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    if (next(), next(), next()) < OLDEST_SQLITE { Err(StoreError::OldSqlite(version)) } else { Ok(()) }
+}
+
+async fn check_health(pool: &SqlitePool, path: &Path) -> Result<(), StoreError> {
+    let verdict: Result<String, sqlx::Error> =
+        sqlx::query("PRAGMA quick_check(1)").fetch_one(pool).await.and_then(|row| row.try_get(0));
+    match verdict {
+        Ok(word) if word == "ok" => Ok(()),
+        Ok(what) => Err(StoreError::Corrupt { path: path.display().to_string(), what }),
+        Err(e) => Err(StoreError::open(path, e)),
+    }
+}
+
+async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
+    let migrations = MIGRATIONS
+        .iter()
+        .map(|&(version, description, sql)| {
+            Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        })
+        .collect();
+    match Migrator::with_migrations(migrations).run(pool).await {
+        Ok(()) => Ok(()),
+        Err(sqlx::migrate::MigrateError::VersionMissing(version)) => Err(StoreError::Newer(version)),
+        Err(e) => Err(StoreError::Migrate(Box::new(e))),
+    }
+}

@@ -1,0 +1,130 @@
+//! The only SQL: named operations, domain types in and out.
+//!
+//! Every write is one `BEGIN IMMEDIATE` transaction on the single writing
+//! connection; every answer to a reader or a relay is given after its commit.
+
+mod db;
+mod editions;
+mod ledger;
+mod outbox;
+mod posts;
+mod reports;
+mod subscriptions;
+
+pub use db::path_of;
+pub use editions::{Due, Seal, SealOutcome, SealVariant, Variant};
+pub use ledger::{Ledger, Settling};
+pub use outbox::{Leased, Recovered};
+pub use posts::{Found, Ingest, Ingested, KnownFile};
+pub use reports::{AttemptRow, DeliveryRow, Outbox, SubscriptionCount};
+pub use subscriptions::{Added, NewSubscription, StoredConsent, Subscribe};
+
+use std::path::Path;
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, Sqlite, Transaction};
+
+use crate::domain::Timestamp;
+
+/// What can go wrong in the store. A refused mail is not among it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The settings name an engine this build does not have.
+    #[error("`{0}` is not a database this build can open; write it like sqlite:postroom.db")]
+    Url(String),
+    /// The file cannot be opened.
+    #[error("cannot open the database {path}: {cause}")]
+    Open {
+        /// The file.
+        path: String,
+        /// What the engine says.
+        cause: String,
+    },
+    /// The file is damaged.
+    #[error("the database {path} is damaged ({what}); stop, keep a copy of the file, and restore your last backup")]
+    Corrupt {
+        /// The file.
+        path: String,
+        /// What the engine found.
+        what: String,
+    },
+    /// The bundled engine is too old to be trusted.
+    #[error("SQLite {0} is too old; 3.51.3 or newer is needed")]
+    OldSqlite(String),
+    /// Written by a newer Postroom.
+    #[error("the database was written by a newer Postroom (schema {0}); use that version or a backup from before")]
+    Newer(i64),
+    /// A migration failed; the database is as before.
+    #[error("the database could not be brought up to date: {0}")]
+    Migrate(#[source] Box<sqlx::migrate::MigrateError>),
+    /// Anything the engine reports.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A stored value is not one this version knows.
+    #[error("the database holds a value this version does not know: {0}")]
+    Value(String),
+    /// The ledger's writer has stopped.
+    #[error("the ledger has stopped: {0}")]
+    Ledger(String),
+}
+
+impl StoreError {
+    fn open(path: &Path, cause: impl std::fmt::Display) -> Self {
+        Self::Open { path: path.display().to_string(), cause: cause.to_string() }
+    }
+}
+
+/// What every operation answers.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// The database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    db: db::Db,
+}
+
+impl Store {
+    /// Opens the file, creating and migrating it as needed.
+    ///
+    /// # Errors
+    /// When it cannot be opened, is damaged, or was written by a newer version.
+    pub async fn open(path: &Path) -> Result<Self> {
+        Ok(Self { db: db::open(path).await? })
+    }
+
+    /// Closes every connection after the work in hand.
+    pub async fn close(&self) {
+        self.db.reader.close().await;
+        self.db.writer.close().await;
+    }
+
+    /// Proves that a write can be committed now.
+    ///
+    /// # Errors
+    /// What the engine says: disk full, locked, read-only.
+    pub async fn check_writable(&self) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE baselines SET set_at = set_at WHERE id = 1").execute(&mut *tx).await?;
+        tx.rollback().await?;
+        Ok(())
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
+        // IMMEDIATE: a transaction that reads first and writes later would
+        // fail at once when another process wrote in between.
+        Ok(self.db.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}
+
+/// A stored word as its domain type.
+fn word<T: std::str::FromStr<Err = String>>(row: &SqliteRow, column: &str) -> Result<T> {
+    row.try_get::<String, _>(column)?.parse().map_err(StoreError::Value)
+}
+
+fn instant(row: &SqliteRow, column: &str) -> Result<Timestamp> {
+    Ok(Timestamp(row.try_get(column)?))
+}
+
+fn maybe_instant(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>> {
+    Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp))
+}
