@@ -1,3 +1,4 @@
 //! Postroom: feeds and email digests for a blog kept as files.
 pub mod context;
 pub mod domain;
+pub mod transport;

@@ -1,0 +1,69 @@
+//! A message -> [`Report`]: hands finished bytes to a relay (or into a folder)
+//! and says exactly how far that came. Knows nothing of the outbox: whether
+//! content may leave is asked through the mark, what became of it is told by
+//! the report. Making the bytes (headers, encodings, DKIM) is done here too.
+
+use futures_util::future::BoxFuture;
+
+use crate::domain::Address;
+use crate::domain::delivery::{Mark, Report};
+
+/// The SMTP envelope of one message: one recipient each, so that every copy
+/// has an answer of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// The reverse-path, where bounces go. Empty is the null sender `<>`, which
+    /// mail that answers nothing and must not be answered uses (RFC 5321 section 4.5.5).
+    pub from: String,
+    /// The recipient.
+    pub to: Address,
+}
+
+/// The ledger's answer to "may the content leave?". It is awaited to its end,
+/// never dropped half-way: a mark may be durable although nobody listens.
+pub type MarkFuture<'a> = BoxFuture<'a, Mark>;
+
+/// A way out for mail.
+pub trait Transport: Send + Sync {
+    /// What the attempts ledger calls it: `smtp.example.net:587`, `file:outbox`.
+    fn name(&self) -> &str;
+
+    /// How many connections may be open at once, at least 1.
+    fn connections(&self) -> usize;
+
+    /// Opens a connection that is ready for a message: greeted, encrypted and
+    /// logged in as configured.
+    ///
+    /// # Errors
+    /// A report of phase `connect`. It is always `deferred`, even when the
+    /// relay answered 5xx: that it will not have *us* says nothing about any recipient.
+    fn connect(&self) -> BoxFuture<'_, Result<Box<dyn Connection>, Report>>;
+}
+
+/// An open connection. One task owns it and hands over one message at a time.
+pub trait Connection: Send {
+    /// Hands one message over.
+    ///
+    /// Content leaves only after `mark` answers [`Mark::Granted`]; MAIL and
+    /// RCPT may travel before, and when they are refused the mark is not asked
+    /// for. `content` is a whole message in CRLF lines, as `message::build`
+    /// makes it; the final dot and the doubling of leading dots are added here.
+    ///
+    /// Every phase has its own deadline, so the future always ends: do not put
+    /// a timeout around it. Dropping it half-way makes the connection unusable
+    /// and leaves the fate of a marked message unknown.
+    fn hand_over<'a>(
+        &'a mut self,
+        envelope: &'a Envelope,
+        content: &'a [u8],
+        mark: MarkFuture<'a>,
+    ) -> BoxFuture<'a, Report>;
+
+    /// Whether another message may be handed over. Costs no round trip; asked
+    /// right before reuse it also notices that the relay has hung up meanwhile.
+    /// `false` is for ever: close it.
+    fn is_usable(&self) -> bool;
+
+    /// Ends the connection politely when that is possible, within 5 s.
+    fn close(self: Box<Self>) -> BoxFuture<'static, ()>;
+}
