@@ -1,3 +1,5 @@
 //! The one integration binary: black-box tests, a module each.
 
 mod golden;
+mod house;
+mod real;
