@@ -1,0 +1,271 @@
+//! Settings: `default.toml` < file < environment, judged once, all faults at a
+//! time. What the keys mean stands in `config/default.toml`; a field here has
+//! the meaning of the key of the same name.
+
+pub mod manual;
+mod read;
+pub mod secrets;
+mod sections;
+pub mod sheet;
+mod values;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use chrono_tz::Tz;
+use secrecy::SecretString;
+
+use crate::domain::time::Span;
+use crate::domain::{Address, Fault, Newsletter};
+use sheet::{Sheet, Variables};
+
+/// Everything the operator decided, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The site whose posts are sent.
+    pub site: Site,
+    /// Where posts come from.
+    pub archive: Archive,
+    /// Pages and feeds.
+    pub http: Http,
+    /// Where everything is kept.
+    pub database: Database,
+    /// The mail that is sent.
+    pub mail: Mail,
+    /// The server that takes our mail.
+    pub relay: Relay,
+    /// The signature, when mail is signed here.
+    pub dkim: Option<Dkim>,
+    /// The feeds made from the posts.
+    pub feeds: Feeds,
+    /// Words and looks.
+    pub templates: Templates,
+    /// Secrets Postroom makes for itself.
+    pub keys: Keys,
+    /// What readers subscribe to; at least one, ids unique.
+    pub newsletters: Vec<Newsletter>,
+    /// What works and is probably not meant: example addresses, no postal address.
+    pub warnings: Vec<Fault>,
+}
+
+/// `[site]`
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// One line, never empty.
+    pub title: String,
+    /// Absolute, without a slash at its end.
+    pub url: String,
+    /// May be empty.
+    pub description: String,
+    /// A BCP 47 tag.
+    pub language: String,
+    /// Of posts without a zone, of slots and of every time shown.
+    pub timezone: Tz,
+    /// Author of posts that name none.
+    pub author: Option<String>,
+    /// For the footer of mails.
+    pub postal_address: Option<String>,
+}
+
+/// `[archive]`
+#[derive(Clone, Debug)]
+pub struct Archive {
+    /// The folder of the posts.
+    pub path: PathBuf,
+    /// Pattern of a post's address below the site's.
+    pub permalink: String,
+    /// Patterns of files that are posts.
+    pub include: Vec<String>,
+    /// Patterns of files that are not.
+    pub exclude: Vec<String>,
+    /// Older posts go to the feeds only.
+    pub max_age: Span,
+    /// Between two looks through the whole folder.
+    pub rescan: Span,
+    /// More new posts in one look hold the next edition.
+    pub guard_posts: usize,
+    /// A larger share of the archive changing holds it too; 0 to 1.
+    pub guard_share: f64,
+}
+
+/// `[http]`
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Scheme, host and port readers use, without a slash at its end.
+    pub public_url: String,
+}
+
+/// `[database]`
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// The SQLite file of `database.url`.
+    pub file: PathBuf,
+}
+
+/// `[mail]`
+#[derive(Clone, Debug)]
+pub struct Mail {
+    /// The sender's name.
+    pub from_name: String,
+    /// The sender's address.
+    pub from: Address,
+    /// Where answers go.
+    pub reply_to: Option<Address>,
+    /// Envelope sender; `from` when none was given.
+    pub bounce_address: Address,
+    /// What an edition shows of each post.
+    pub content: Content,
+    /// Pattern of the address of a post's comments, slots `{url}` and `{slug}`.
+    pub comments_url: Option<String>,
+    /// A delivery tried for longer is expired.
+    pub expire: Span,
+    /// What happens to uncertain deliveries.
+    pub uncertain: Uncertain,
+    /// How long evidence is awaited first.
+    pub uncertain_wait: Span,
+}
+
+/// `mail.content`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Title, date and summary.
+    Summary,
+    /// The whole post.
+    Full,
+    /// Titles alone.
+    Titles,
+}
+
+/// `mail.uncertain`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uncertain {
+    /// Once more after the wait.
+    Resend,
+    /// The operator decides.
+    Hold,
+}
+
+/// `[relay]`
+#[derive(Clone, Debug)]
+pub struct Relay {
+    /// Name or number of the server, without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// What has to be encrypted.
+    pub tls: Tls,
+    /// The account, when the relay wants one.
+    pub user: Option<String>,
+    /// Its password; given exactly when `user` is.
+    pub password: Option<SecretString>,
+    /// Connections open at once, at least one.
+    pub connections: usize,
+}
+
+/// How the connection to the relay is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// From the first byte (`smtps://`, RFC 8314).
+    Implicit,
+    /// By STARTTLS; without it nothing is sent.
+    Required,
+    /// By STARTTLS when it is offered: only towards this machine itself.
+    IfOffered,
+}
+
+/// `[dkim]`
+#[derive(Clone, Debug)]
+pub struct Dkim {
+    /// The domain that signs.
+    pub domain: String,
+    /// Names the public key's DNS record.
+    pub selector: String,
+    /// The private key, PEM.
+    pub key: SecretString,
+}
+
+/// `[feeds]`
+#[derive(Clone, Debug)]
+pub struct Feeds {
+    /// Newest posts in a feed, at least one.
+    pub items: usize,
+    /// Whole posts rather than summaries.
+    pub full_text: bool,
+    /// WebSub hubs.
+    pub hubs: Vec<String>,
+}
+
+/// `[templates]`
+#[derive(Clone, Debug)]
+pub struct Templates {
+    /// The operator's own versions.
+    pub path: Option<PathBuf>,
+}
+
+/// `[keys]`
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// The token key ring; [`secrets::open_ring`] reads or makes it.
+    pub file: PathBuf,
+}
+
+impl Settings {
+    /// Reads `file`, or the defaults when there is none, under the environment.
+    ///
+    /// # Errors
+    /// Everything that is wrong, not only the first, in the order of the file.
+    pub fn load(file: Option<&Path>) -> Result<Self, Vec<Fault>> {
+        Self::judge(&Self::sheet(file)?)
+    }
+
+    /// The layers of [`Settings::load`] without a judgement of their values.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is no TOML.
+    pub fn sheet(file: Option<&Path>) -> Result<Sheet, Vec<Fault>> {
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let Some(file) = file else {
+            return Sheet::new("settings", "", Path::new(""), &variables);
+        };
+        let shown = file.display().to_string();
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            vec![Fault::new(&shown, secrets::plain(&error)).with_help("`postroom init` writes a first one")]
+        })?;
+        Sheet::new(&shown, &text, file.parent().unwrap_or(Path::new("")), &variables)
+    }
+
+    /// Reads settings from text: `base` is the folder relative paths start
+    /// from, `variables` the whole environment.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn parse(text: &str, base: &Path, variables: &Variables) -> Result<Self, Vec<Fault>> {
+        Self::judge(&Sheet::new("postroom.toml", text, base, variables)?)
+    }
+
+    /// Judges every value of a sheet.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn judge(sheet: &Sheet) -> Result<Self, Vec<Fault>> {
+        let reader = read::Reader::new(sheet);
+        let settings = sections::settings(&reader);
+        let (faults, warnings, _) = reader.finish();
+        match settings {
+            Some(settings) if faults.is_empty() => Ok(Self { warnings, ..settings }),
+            _ => Err(faults),
+        }
+    }
+
+    /// The newsletter with this id.
+    pub fn newsletter(&self, id: &str) -> Option<&Newsletter> {
+        self.newsletters.iter().find(|newsletter| newsletter.id == id)
+    }
+}
+
+#[cfg(test)]
+mod tests;
