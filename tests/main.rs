@@ -1,5 +1,6 @@
 //! The one integration binary: black-box tests, a module each.
 
+mod faultsink;
 mod golden;
 mod house;
 mod real;
