@@ -2,4 +2,6 @@
 pub mod context;
 pub mod domain;
 pub mod settings;
+pub mod system;
+pub mod telemetry;
 pub mod transport;

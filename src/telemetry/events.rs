@@ -1,0 +1,136 @@
+//! One function per event.
+
+use std::net::SocketAddr;
+
+use tracing::{debug, error, info, warn};
+
+use crate::domain::delivery::{State, Tally};
+use crate::domain::edition::Edition;
+use crate::domain::{Cadence, Fault, Timestamp};
+
+/// The service is up.
+pub fn serving(listen: SocketAddr, public_url: &str) {
+    info!(%listen, public_url, "serving");
+}
+
+/// A stop was asked for; what is in hand is finished first.
+pub fn stopping(signal: &str) {
+    info!(signal, "stopping");
+}
+
+/// Everything in hand is finished.
+pub fn stopped() {
+    info!("stopped");
+}
+
+/// A task failed; it is tried again at the next tick.
+pub fn task_failed(task: &str, reason: &str) {
+    error!(task, reason, "task failed, will be tried again");
+}
+
+/// The archive was looked through and something had changed.
+pub fn archive_read(read: usize, unchanged: usize, waiting: usize, faults: usize) {
+    info!(read, unchanged, waiting, faults, "read the archive");
+}
+
+/// A post could not be read.
+pub fn archive_fault(fault: &Fault) {
+    warn!(line = fault.line, reason = fault.reason, "fault in {}", fault.place);
+}
+
+/// The archive cannot be read at all; the last state is kept.
+pub fn archive_unreadable(fault: &Fault) {
+    error!(reason = fault.reason, "archive unreadable, keeping what was known: {}", fault.place);
+}
+
+/// Posts became public.
+pub fn posts_public(count: usize, newest: i64) {
+    info!(count, newest, "posts became public");
+}
+
+/// The feeds were made anew.
+pub fn feeds_published(files: usize, posts: usize) {
+    info!(files, posts, "published feeds");
+}
+
+/// An edition was sealed.
+pub fn edition_sealed(edition: &Edition, variants: usize) {
+    info!(
+        edition = edition.number,
+        newsletter = edition.newsletter,
+        cadence = edition.cadence.as_str(),
+        slot = edition.slot.rfc3339(),
+        audience = edition.audience,
+        variants,
+        "sealed edition"
+    );
+}
+
+/// A slot passed and there was nothing new for anybody.
+pub fn nothing_new(newsletter: &str, cadence: Cadence, slot: Timestamp) {
+    debug!(newsletter, cadence = cadence.as_str(), slot = slot.rfc3339(), "nothing new");
+}
+
+/// An edition waits for the operator.
+pub fn edition_held(edition: i64, reason: &str) {
+    warn!(edition, reason, "edition held, run `postroom editions approve {edition}` to let it go");
+}
+
+/// An edition was stopped by a fault of the sender's.
+pub fn edition_paused(edition: i64, reason: &str) {
+    error!(edition, reason, "edition paused");
+}
+
+/// Every delivery of an edition is settled.
+pub fn edition_finished(edition: i64, tally: &Tally) {
+    info!(
+        edition,
+        audience = tally.audience,
+        accepted = tally.of(State::Accepted),
+        refused = tally.of(State::Refused),
+        suppressed = tally.of(State::Suppressed),
+        expired = tally.of(State::Expired),
+        cancelled = tally.of(State::Cancelled),
+        "edition finished"
+    );
+}
+
+/// A connection to the relay is ready.
+pub fn relay_connected(relay: &str) {
+    debug!(relay, "relay connected");
+}
+
+/// The relay cannot be reached or will not have us.
+pub fn relay_failed(relay: &str, reason: &str, again: Timestamp) {
+    warn!(relay, reason, again = again.rfc3339(), "relay failed, waiting");
+}
+
+/// The relay took a message.
+pub fn delivery_accepted(delivery: i64, relay: &str) {
+    debug!(delivery, relay, "accepted");
+}
+
+/// The relay said no for good.
+pub fn delivery_refused(delivery: i64, reason: &str) {
+    warn!(delivery, reason, "refused");
+}
+
+/// The relay said no for now.
+pub fn delivery_deferred(delivery: i64, attempt: u32, reason: &str, again: Timestamp) {
+    info!(delivery, attempt, reason, again = again.rfc3339(), "deferred");
+}
+
+/// Nobody can know whether the relay took a message.
+pub fn delivery_uncertain(delivery: i64, reason: &str) {
+    warn!(delivery, reason, "uncertain");
+}
+
+/// A delivery ran out of time.
+pub fn delivery_expired(delivery: i64, reason: &str) {
+    warn!(delivery, reason, "expired");
+}
+
+/// A crash left deliveries behind: leased ones go back, marked ones are uncertain.
+pub fn recovered(leased: u64, uncertain: u64) {
+    warn!(leased, uncertain, "recovered from a crash");
+}
