@@ -28,7 +28,8 @@ impl Timestamp {
 
     /// RFC 5322 date in UTC, as mail and RSS want it.
     pub fn rfc2822(self) -> String {
-        self.utc().to_rfc2822()
+        // Not chrono's `to_rfc2822`, which panics after the year 9999.
+        self.utc().format("%a, %-d %b %Y %H:%M:%S +0000").to_string()
     }
 
     /// This instant moved by `span` into the future.
@@ -121,6 +122,14 @@ impl std::fmt::Display for Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mail_date_is_in_utc_and_no_instant_breaks_it() {
+        assert_eq!(Timestamp(1_767_258_307_250).rfc2822(), "Thu, 1 Jan 2026 09:05:07 +0000");
+        for far in [i64::MIN, -62_135_596_800_001, 253_402_300_800_000, i64::MAX] {
+            assert!(Timestamp(far).rfc2822().ends_with("+0000"), "{far}");
+        }
+    }
 
     #[test]
     fn a_span_is_read_and_written_in_the_same_words() {

@@ -1,0 +1,255 @@
+//! A published file: its bytes in every coding, prepared once, and the answer
+//! to one request for it.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::RenderError;
+use super::negotiate::{self, Coding};
+use crate::domain::Timestamp;
+
+/// How long anybody may keep a copy without asking again.
+const CACHE_CONTROL: &str = "public, max-age=300";
+
+/// Above this many bytes the slow brotli levels cost more than they save.
+const LARGE: usize = 1 << 20;
+
+/// A file of the published site. Cloning shares the bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asset {
+    /// The `Content-Type`.
+    pub media_type: &'static str,
+    /// The bytes themselves.
+    pub body: Arc<[u8]>,
+    /// The same, gzip (RFC 1952) without a time stamp.
+    pub gzip: Arc<[u8]>,
+    /// The same, brotli (RFC 7932).
+    pub brotli: Arc<[u8]>,
+    /// Strong validator of `body`, quoted. The other two forms have validators
+    /// of their own, as their bytes differ (RFC 9110 section 8.8.3.3).
+    pub etag: String,
+    /// When it last changed.
+    pub modified: Timestamp,
+}
+
+/// What to send back, for any HTTP library.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// 200, 304, 405 or 406.
+    pub status: u16,
+    /// Names in lower case, each once.
+    pub headers: Vec<(&'static str, String)>,
+    /// Empty for HEAD and for every status but 200.
+    pub body: Arc<[u8]>,
+}
+
+impl Asset {
+    /// Prepares `body` for serving.
+    ///
+    /// # Errors
+    /// When a compressor fails, which writing to memory does not.
+    pub fn new(media_type: &'static str, body: Vec<u8>, modified: Timestamp) -> Result<Self, RenderError> {
+        let hash = digest(&SHA256, &body);
+        // 144 of the 256 bits: no reader or cache meets two bodies with the same.
+        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..18]));
+        Ok(Self { media_type, gzip: gzip(&body)?, brotli: brotli(&body)?, body: body.into(), etag, modified })
+    }
+
+    /// The asset for `body`, sharing the prepared forms of `previous` where it
+    /// has the same bytes. A body that changed is always modified later than
+    /// the one before, even when its newest post is older: a reader that sends
+    /// dates only must not miss a removed post.
+    ///
+    /// # Errors
+    /// As [`Asset::new`].
+    pub fn following(
+        previous: Option<&Self>,
+        media_type: &'static str,
+        body: Vec<u8>,
+        modified: Timestamp,
+    ) -> Result<Self, RenderError> {
+        match previous {
+            Some(old) if *old.body == *body && old.media_type == media_type => Ok(old.clone()),
+            Some(old) => Self::new(media_type, body, modified.max(Timestamp(old.modified.0 + 1000))),
+            None => Self::new(media_type, body, modified),
+        }
+    }
+
+    /// Answers a request from the values of its headers; several lines of one
+    /// header are joined by commas.
+    pub fn answer(
+        &self,
+        method: &str,
+        accept_encoding: Option<&str>,
+        if_none_match: Option<&str>,
+        if_modified_since: Option<&str>,
+    ) -> Answer {
+        let vary = ("vary", "Accept-Encoding".to_owned());
+        let refuse = |status, headers| Answer { status, headers, body: Arc::default() };
+        if !matches!(method, "GET" | "HEAD") {
+            return refuse(405, vec![vary, ("allow", "GET, HEAD".to_owned())]);
+        }
+        let Some(coding) = negotiate::coding(accept_encoding) else { return refuse(406, vec![vary]) };
+        let (body, etag) = self.form(coding);
+        let mut headers = vec![
+            vary,
+            ("cache-control", CACHE_CONTROL.to_owned()),
+            ("last-modified", negotiate::http_date(self.modified)),
+        ];
+        // If-None-Match decides alone where it is given (RFC 9110 section 13.2.2).
+        let is_known = match (if_none_match, if_modified_since) {
+            (Some(tags), _) => negotiate::names(tags, &etag),
+            (None, Some(date)) => negotiate::is_unchanged_since(date, self.modified),
+            (None, None) => false,
+        };
+        headers.push(("etag", etag));
+        if is_known {
+            return Answer { status: 304, headers, body: Arc::default() };
+        }
+        headers.push(("content-type", self.media_type.to_owned()));
+        headers.push(("content-length", body.len().to_string()));
+        if let Some(name) = name(coding) {
+            headers.push(("content-encoding", name.to_owned()));
+        }
+        Answer { status: 200, headers, body: if method == "HEAD" { Arc::default() } else { Arc::clone(body) } }
+    }
+
+    /// One representation and its validator.
+    fn form(&self, coding: Coding) -> (&Arc<[u8]>, String) {
+        let suffixed = |suffix: &str| format!("{}{suffix}\"", self.etag.trim_end_matches('"'));
+        match coding {
+            Coding::Identity => (&self.body, self.etag.clone()),
+            Coding::Gzip => (&self.gzip, suffixed("-gz")),
+            Coding::Brotli => (&self.brotli, suffixed("-br")),
+        }
+    }
+}
+
+/// What `Content-Encoding` says of it.
+fn name(coding: Coding) -> Option<&'static str> {
+    match coding {
+        Coding::Identity => None,
+        Coding::Gzip => Some("gzip"),
+        Coding::Brotli => Some("br"),
+    }
+}
+
+fn gzip(body: &[u8]) -> std::io::Result<Arc<[u8]>> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::with_capacity(body.len() / 3), flate2::Compression::best());
+    encoder.write_all(body)?;
+    Ok(encoder.finish()?.into())
+}
+
+fn brotli(body: &[u8]) -> std::io::Result<Arc<[u8]>> {
+    let quality = if body.len() < LARGE { 9 } else { 5 };
+    let params = brotli::enc::BrotliEncoderParams { quality, size_hint: body.len(), ..Default::default() };
+    let mut out = Vec::with_capacity(body.len() / 4);
+    brotli::BrotliCompress(&mut &body[..], &mut out, &params)?;
+    Ok(out.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    fn asset() -> Asset {
+        let body = "a body that is long enough to be made smaller, ".repeat(20).into_bytes();
+        Asset::new("text/css; charset=utf-8", body, Timestamp(784_111_777_000)).unwrap()
+    }
+
+    fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
+        answer.headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn all_three_forms_are_the_same_body_with_validators_of_their_own() {
+        let asset = asset();
+        let mut unzipped = Vec::new();
+        flate2::read::GzDecoder::new(&asset.gzip[..]).read_to_end(&mut unzipped).unwrap();
+        assert_eq!(unzipped, &asset.body[..]);
+        let mut unpacked = Vec::new();
+        brotli::BrotliDecompress(&mut &asset.brotli[..], &mut unpacked).unwrap();
+        assert_eq!(unpacked, &asset.body[..]);
+        assert!(asset.gzip.len() < asset.body.len() && asset.brotli.len() < asset.body.len());
+        assert_eq!(&asset.gzip[4..8], [0; 4], "gzip carries no time stamp");
+
+        let seen: Vec<_> =
+            [None, Some("gzip"), Some("br")].map(|accept| asset.answer("GET", accept, None, None)).into();
+        let of = |name| seen.iter().map(|answer| header(answer, name).unwrap_or("")).collect::<Vec<_>>();
+        assert_eq!(of("content-encoding"), ["", "gzip", "br"]);
+        let stem = asset.etag.trim_matches('"');
+        assert_eq!(of("etag"), [format!("\"{stem}\""), format!("\"{stem}-gz\""), format!("\"{stem}-br\"")]);
+        assert_eq!(
+            seen.iter().map(|a| a.body.clone()).collect::<Vec<_>>(),
+            [asset.body.clone(), asset.gzip.clone(), asset.brotli.clone()]
+        );
+    }
+
+    #[test]
+    fn conditions_are_answered_as_rfc_9110_says() {
+        let asset = asset();
+        let (same, later) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Mon, 07 Nov 1994 00:00:00 GMT");
+        let earlier = "Sun, 06 Nov 1994 08:49:36 GMT";
+        let own = asset.etag.clone();
+        let weak = format!("\"old\", W/{own}");
+        let zipped = format!("{}-gz\"", own.trim_end_matches('"'));
+        // method, Accept-Encoding, If-None-Match, If-Modified-Since -> status
+        let table: Vec<(&str, Option<&str>, Option<&str>, Option<&str>, u16)> = vec![
+            ("GET", None, None, None, 200),
+            ("GET", None, Some(&own), None, 304),
+            ("GET", None, Some(&weak), None, 304),
+            ("GET", None, Some("*"), None, 304),
+            ("GET", None, Some("\"other\""), None, 200),
+            ("GET", None, Some("not a tag"), None, 200),
+            ("GET", Some("gzip"), Some(&own), None, 200),
+            ("GET", Some("gzip"), Some(&zipped), None, 304),
+            ("GET", Some("br"), Some(&zipped), None, 200),
+            ("GET", None, Some(&zipped), None, 200),
+            ("GET", None, None, Some(same), 304),
+            ("GET", None, None, Some(later), 304),
+            ("GET", None, None, Some(earlier), 200),
+            ("GET", None, None, Some("some day"), 200),
+            ("GET", None, Some("\"other\""), Some(same), 200),
+            ("GET", None, Some(&own), Some(earlier), 304),
+            ("HEAD", None, None, None, 200),
+            ("HEAD", None, Some(&own), None, 304),
+            ("POST", None, Some(&own), None, 405),
+            ("GET", Some("identity;q=0"), Some(&own), None, 406),
+        ];
+        for (method, accept, tags, date, status) in table {
+            let answer = asset.answer(method, accept, tags, date);
+            let case = format!("{method} {accept:?} {tags:?} {date:?}");
+            assert_eq!(answer.status, status, "{case}");
+            assert_eq!(header(&answer, "vary"), Some("Accept-Encoding"), "{case}");
+            assert_eq!(answer.body.is_empty(), status != 200 || method == "HEAD", "{case}");
+            let kept = ["etag", "last-modified", "cache-control"].iter().all(|name| header(&answer, name).is_some());
+            assert_eq!(kept, matches!(status, 200 | 304), "{case}");
+            assert_eq!(header(&answer, "content-length").is_some(), status == 200, "{case}");
+        }
+    }
+
+    #[test]
+    fn head_says_what_get_would_send() {
+        let asset = asset();
+        let [get, head] = ["GET", "HEAD"].map(|method| asset.answer(method, Some("br"), None, None));
+        assert_eq!(get.headers, head.headers);
+        assert_eq!(header(&head, "content-length"), Some(asset.brotli.len().to_string().as_str()));
+    }
+
+    #[test]
+    fn a_changed_body_is_modified_later_and_an_equal_one_is_the_same_asset() {
+        let first = asset();
+        let again =
+            Asset::following(Some(&first), first.media_type, first.body.to_vec(), Timestamp(999_999_999_000)).unwrap();
+        assert!(Arc::ptr_eq(&again.brotli, &first.brotli));
+        assert_eq!(again.modified, first.modified);
+        let changed = Asset::following(Some(&first), first.media_type, b"shorter".to_vec(), Timestamp(0)).unwrap();
+        assert_eq!(changed.modified, Timestamp(first.modified.0 + 1000));
+        assert_ne!(changed.etag, first.etag);
+    }
+}

@@ -1,0 +1,82 @@
+//! Atom 1.0 (RFC 4287).
+
+use atom_syndication::{Category, Content, Entry, Feed, FixedDateTime, Generator, Link, Person, Text, WriteConfig};
+use chrono::SubsecRound;
+
+use super::{Channel, RenderError, address, xml};
+use crate::domain::{Post, Timestamp};
+
+/// Writes the feed as Atom 1.0.
+///
+/// # Errors
+/// When the writer fails, which no post can make it do.
+pub fn render(channel: &Channel, posts: &[&Post]) -> Result<Vec<u8>, RenderError> {
+    let feed = Feed {
+        title: text(&channel.title, None),
+        subtitle: (!channel.description.is_empty()).then(|| text(&channel.description, None)),
+        id: address(&channel.feed_url),
+        updated: date(channel.updated),
+        authors: vec![person(channel.author())],
+        generator: Some(Generator { value: "Postroom".into(), ..Generator::default() }),
+        links: feed_links(channel),
+        entries: posts.iter().map(|post| entry(channel, post)).collect(),
+        lang: (!channel.language.is_empty()).then(|| xml::clean(&channel.language).into_owned()),
+        ..Feed::default()
+    };
+    let config = WriteConfig { write_document_declaration: false, indent_size: Some(1) };
+    let written = String::from_utf8(feed.write_with_config(Vec::new(), config)?)?;
+    Ok(xml::document(&written, &channel.stylesheet))
+}
+
+fn feed_links(channel: &Channel) -> Vec<Link> {
+    let mut links = vec![
+        link("alternate", &channel.page_url, Some("text/html")),
+        link("self", &channel.feed_url, Some("application/atom+xml")),
+    ];
+    links.extend(channel.hubs.iter().map(|hub| link("hub", hub, None)));
+    links
+}
+
+fn entry(channel: &Channel, post: &Post) -> Entry {
+    let source = &post.entry;
+    let language = channel.foreign_language(post);
+    let content = channel.body(post).map(|html| Content {
+        value: Some(xml::clean(html).into_owned()),
+        content_type: Some("html".into()),
+        lang: language.map(Into::into),
+        ..Content::default()
+    });
+    Entry {
+        title: text(&source.title, language),
+        id: xml::clean(&post.feed_id).into_owned(),
+        updated: date(post.updated()),
+        published: Some(date(source.date)),
+        authors: source.authors.iter().map(|name| person(name)).collect(),
+        categories: source.topics.iter().map(|topic| category(&topic.slug, &topic.name)).collect(),
+        links: vec![link("alternate", &source.url, Some("text/html"))],
+        summary: (!source.summary.is_empty()).then(|| text(&source.summary, language)),
+        content,
+        ..Entry::default()
+    }
+}
+
+fn text(value: &str, language: Option<&str>) -> Text {
+    Text { lang: language.map(Into::into), ..Text::plain(xml::plain(value)) }
+}
+
+fn person(name: &str) -> Person {
+    Person { name: xml::plain(name), ..Person::default() }
+}
+
+fn category(slug: &str, name: &str) -> Category {
+    Category { term: xml::plain(slug), label: Some(xml::plain(name)), scheme: None }
+}
+
+fn link(rel: &str, url: &str, media_type: Option<&str>) -> Link {
+    Link { rel: rel.into(), href: address(url), mime_type: media_type.map(Into::into), ..Link::default() }
+}
+
+/// Whole seconds: more digits say nothing, and some readers stumble over them.
+fn date(at: Timestamp) -> FixedDateTime {
+    at.utc().trunc_subsecs(0).fixed_offset()
+}

@@ -1,0 +1,84 @@
+//! RSS 2.0, with the modules every reader knows: `content:encoded` for the
+//! whole post, `dc:creator` for authors without mail addresses, `atom:link`
+//! for the feed's own address and its hubs.
+
+use rss::extension::atom::{AtomExtension, Link};
+use rss::extension::dublincore::DublinCoreExtension;
+use rss::{Category, Guid, Item};
+
+use super::{Channel, RenderError, address, xml};
+use crate::domain::Post;
+
+/// Minutes a reader may wait between two looks. Most ask as often as they
+/// like; those that heed it spare the server.
+const TTL_MINUTES: &str = "60";
+
+/// Writes the feed as RSS 2.0.
+///
+/// # Errors
+/// When the writer fails, which no post can make it do.
+pub fn render(channel: &Channel, posts: &[&Post]) -> Result<Vec<u8>, RenderError> {
+    let description = if channel.description.is_empty() { &channel.title } else { &channel.description };
+    let feed = rss::Channel {
+        title: xml::plain(&channel.title),
+        link: address(&channel.page_url),
+        description: xml::plain(description),
+        language: (!channel.language.is_empty()).then(|| xml::plain(&channel.language)),
+        last_build_date: (!posts.is_empty()).then(|| channel.updated.rfc2822()),
+        generator: Some("Postroom".into()),
+        docs: Some("https://www.rssboard.org/rss-specification".into()),
+        ttl: Some(TTL_MINUTES.into()),
+        atom_ext: Some(AtomExtension { links: links(channel) }),
+        items: posts.iter().map(|post| item(channel, post)).collect(),
+        ..rss::Channel::default()
+    };
+    let written = String::from_utf8(feed.pretty_write_to(Vec::new(), b' ', 1)?)?;
+    Ok(xml::document(&written, &channel.stylesheet))
+}
+
+fn links(channel: &Channel) -> Vec<Link> {
+    let link = |rel: &str, url: &str, media_type: Option<&str>| Link {
+        rel: rel.into(),
+        href: address(url),
+        mime_type: media_type.map(Into::into),
+        ..Link::default()
+    };
+    let own = link("self", &channel.feed_url, Some("application/rss+xml"));
+    std::iter::once(own).chain(channel.hubs.iter().map(|hub| link("hub", hub, None))).collect()
+}
+
+fn item(channel: &Channel, post: &Post) -> Item {
+    let entry = &post.entry;
+    let summary = (!entry.summary.is_empty()).then(|| xml::html(&entry.summary));
+    let body = channel.body(post).map(|html| xml::clean(html).into_owned());
+    // Readers expect a description before `content:encoded`; without a summary the body takes its place.
+    let (description, content) = if summary.is_some() { (summary, body) } else { (body, None) };
+    let link = address(&entry.url);
+    Item {
+        title: Some(xml::plain(&entry.title)),
+        description,
+        content,
+        categories: entry.topics.iter().map(|topic| category(&topic.name)).collect(),
+        guid: Some(Guid { permalink: post.feed_id == link, value: xml::clean(&post.feed_id).into_owned() }),
+        link: Some(link),
+        pub_date: Some(entry.date.rfc2822()),
+        dublin_core_ext: dublin_core(channel, post),
+        ..Item::default()
+    }
+}
+
+fn category(name: &str) -> Category {
+    Category { name: xml::plain(name), domain: None }
+}
+
+/// Authors and a language of its own: what RSS 2.0 has no element for.
+fn dublin_core(channel: &Channel, post: &Post) -> Option<DublinCoreExtension> {
+    let site_author = channel.author.as_slice();
+    let authors = if post.entry.authors.is_empty() { site_author } else { &post.entry.authors };
+    let extension = DublinCoreExtension {
+        creators: authors.iter().map(|name| xml::plain(name)).collect(),
+        languages: channel.foreign_language(post).map(xml::plain).into_iter().collect(),
+        ..DublinCoreExtension::default()
+    };
+    (extension != DublinCoreExtension::default()).then_some(extension)
+}

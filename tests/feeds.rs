@@ -1,0 +1,234 @@
+//! Feeds from the outside: exact bytes of small feeds, and what no post may do
+//! to them.
+
+use std::collections::HashMap;
+
+use postroom::domain::post::{Access, Topic};
+use postroom::domain::{Entry, Post, Timestamp};
+use postroom::feeds::{Asset, Channel, FORMATS, Masthead, STYLESHEET, publish};
+
+use crate::golden::golden;
+
+/// Thursday, 1 January 2026, 09:05:07.250 UTC.
+const NEW_YEAR: Timestamp = Timestamp(1_767_258_307_250);
+const DAY: i64 = 86_400_000;
+
+fn post(id: i64, title: &str) -> Post {
+    let entry = Entry {
+        identity: format!("post-{id}"),
+        guid: None,
+        path: format!("post-{id}.md"),
+        content_hash: [0; 32],
+        title: title.into(),
+        slug: format!("post-{id}"),
+        url: format!("https://blog.example/post-{id}/"),
+        date: Timestamp(NEW_YEAR.0 + (id - 1) * DAY),
+        updated: None,
+        expires: None,
+        draft: false,
+        summary: format!("What post {id} is about."),
+        html: format!("<p>Post <em>{id}</em>.</p>"),
+        topics: Vec::new(),
+        authors: Vec::new(),
+        language: None,
+        words: 2,
+        access: Access::Public,
+    };
+    Post {
+        id,
+        seq: Some(id),
+        feed_id: format!("tag:blog.example,2026:post-{id}"),
+        mailable: true,
+        public_since: Some(entry.date),
+        edited: None,
+        entry,
+    }
+}
+
+/// Three posts with everything a feed can show, newest first: a plain one whose
+/// address is its id; one with markup in its words, authors, topics, an edit
+/// and its own language; one for subscribers without a summary.
+fn three() -> Vec<Post> {
+    let mut rich = post(2, "Why `a<b>` & \"c\" </b> &amp; ]]> fail");
+    rich.edited = Some(Timestamp(rich.entry.date.0 + DAY));
+    rich.entry.summary = "Is 1 < 2 && 3 > 2? &nbsp; ]]>".into();
+    rich.entry.html = "<p>1 &lt; 2 &amp;&amp; <code>a]]&gt;b]]>c</code></p>\n<p>ذهب — 日本 🦀</p>".into();
+    rich.entry.topics = [Topic::named("C & C++"), Topic::named("Größe")].into_iter().flatten().collect();
+    rich.entry.authors = vec!["Ann O'Nym".into(), "Bo <bo>".into()];
+    rich.entry.language = Some("ar".into());
+    rich.entry.url = "https://blog.example/größe?a=1&b=\"2\"".into();
+    let mut closed = post(1, "For subscribers");
+    closed.entry.access = Access::Subscribers;
+    closed.entry.summary = String::new();
+    let mut plain = post(3, "Plain");
+    plain.feed_id = plain.entry.url.clone();
+    vec![plain, rich, closed]
+}
+
+fn channel(file: &str) -> Channel {
+    Channel {
+        title: "Example & Sons".into(),
+        description: "Notes on <everything>".into(),
+        language: "en-GB".into(),
+        site: "Example & Sons".into(),
+        author: None,
+        feed_url: format!("https://news.example/{file}"),
+        page_url: "https://blog.example".into(),
+        stylesheet: "/feed.css".into(),
+        full_text: true,
+        hubs: vec!["https://hub.example/?a=1&b=2".into()],
+        updated: Timestamp(NEW_YEAR.0 + 3 * DAY),
+    }
+}
+
+fn masthead() -> Masthead {
+    Masthead {
+        title: "Example".into(),
+        description: "Notes".into(),
+        language: "en".into(),
+        author: Some("Ann".into()),
+        site_url: "https://blog.example/".into(),
+        public_url: "https://news.example/letters/".into(),
+        full_text: true,
+        hubs: Vec::new(),
+        items: 0,
+        stylesheet: STYLESHEET.into(),
+    }
+}
+
+/// Every format of the same posts, as text.
+fn render(change: impl Fn(&mut Channel), posts: &[Post]) -> Vec<String> {
+    let posts: Vec<&Post> = posts.iter().collect();
+    let one = |format: &postroom::feeds::Format| {
+        let mut channel = channel(format.file);
+        change(&mut channel);
+        String::from_utf8((format.render)(&channel, &posts).unwrap()).unwrap()
+    };
+    FORMATS.iter().map(one).collect()
+}
+
+fn published(masthead: &Masthead, posts: &[Post], previous: &HashMap<String, Asset>) -> HashMap<String, Asset> {
+    publish(masthead, posts, previous).unwrap().into_iter().collect()
+}
+
+fn text<'a>(site: &'a HashMap<String, Asset>, path: &str) -> &'a str {
+    std::str::from_utf8(&site[path].body).unwrap()
+}
+
+#[test]
+fn every_format_writes_exactly_these_bytes() {
+    let variants = [("full", true, three()), ("summaries", false, three()), ("empty", true, Vec::new())];
+    for (name, full_text, posts) in variants {
+        for (format, written) in FORMATS.iter().zip(render(|channel| channel.full_text = full_text, &posts)) {
+            golden(&format!("feeds/{name}/{}", format.file), written.as_bytes());
+        }
+    }
+}
+
+#[test]
+fn a_post_for_subscribers_never_shows_its_body_in_a_feed() {
+    let mut secret = post(1, "Secret");
+    secret.entry.access = Access::Subscribers;
+    secret.entry.html = "<p>the whole story</p>".into();
+    for written in render(|_| (), &[secret]) {
+        assert!(written.contains("What post 1 is about.") && !written.contains("whole story"), "{written}");
+    }
+}
+
+#[test]
+fn control_characters_and_noncharacters_of_a_post_reach_no_feed() {
+    let bad = "x\0\u{1}\u{b}\u{1b}\u{7f}\u{85}\u{fdd0}\u{fdd1}\u{fffe}\u{ffff}\ry";
+    let mut post = post(1, bad);
+    post.feed_id = format!("tag:{bad}");
+    let entry = &mut post.entry;
+    (entry.summary, entry.html, entry.language) = (bad.into(), format!("<p>{bad}</p>"), Some(bad.into()));
+    entry.authors = vec![bad.into()];
+    entry.topics = vec![Topic { slug: bad.into(), name: bad.into() }];
+    let everywhere = |channel: &mut Channel| {
+        (channel.title, channel.description, channel.site) = (bad.into(), bad.into(), bad.into());
+        (channel.language, channel.author, channel.stylesheet) = (bad.into(), Some(bad.into()), bad.into());
+    };
+    for written in render(everywhere, &[post]) {
+        let found: Vec<char> = written.chars().filter(|c| !" \n".contains(*c) && bad.contains(*c)).collect();
+        assert!(found.iter().all(|c| "xy".contains(*c)), "{found:?}");
+        assert!(!written.contains("\\u00"), "{written}");
+    }
+}
+
+#[test]
+fn the_same_posts_in_any_order_give_the_same_bytes() {
+    let (mut posts, nothing) = (three(), HashMap::new());
+    let first = published(&masthead(), &posts, &nothing);
+    posts.reverse();
+    assert_eq!(published(&masthead(), &posts, &nothing), first);
+}
+
+#[test]
+fn each_topic_has_its_own_feeds_under_a_decoded_path_and_an_encoded_address() {
+    let site = published(&masthead(), &three(), &HashMap::new());
+    let mut paths: Vec<&str> = site.keys().map(String::as_str).collect();
+    paths.sort_unstable();
+    let mut expected = vec!["/feed.css".to_owned()];
+    for folder in ["", "/topics/c-c", "/topics/größe"] {
+        expected.extend(FORMATS.iter().map(|format| format!("{folder}/{}", format.file)));
+    }
+    expected.sort_unstable();
+    assert_eq!(paths, expected);
+    for format in FORMATS {
+        let written = text(&site, &format!("/topics/größe/{}", format.file));
+        let own = format!("https://news.example/letters/topics/gr%C3%B6%C3%9Fe/{}", format.file);
+        assert!(written.contains(&own) && written.contains("Example: Größe"), "{written}");
+        assert!(!written.contains("Plain"), "posts of other topics stay out: {written}");
+    }
+    assert!(text(&site, "/topics/größe/feed.xml").contains("href=\"/letters/feed.css\""));
+}
+
+#[test]
+fn a_feed_holds_the_newest_posts_up_to_its_limit() {
+    let posts: Vec<Post> = (1..=5).map(|id| post(id, &format!("Title {id}"))).collect();
+    for (items, shown) in [(2, 2), (5, 5), (9, 5), (0, 5)] {
+        let site = published(&Masthead { items, ..masthead() }, &posts, &HashMap::new());
+        for format in FORMATS {
+            let written = text(&site, &format!("/{}", format.file));
+            let found: Vec<i64> = (1..=5).filter(|id| written.contains(&format!("Title {id}"))).collect();
+            assert_eq!(found, ((6 - shown)..=5).collect::<Vec<_>>(), "{} of {items}", format.file);
+        }
+    }
+}
+
+#[test]
+fn validators_change_exactly_when_the_bytes_do() {
+    let mut posts = three();
+    let first = published(&masthead(), &posts, &HashMap::new());
+    let again = published(&masthead(), &posts, &first);
+    assert_eq!(first, again);
+
+    posts[1].entry.html = "<p>corrected</p>".into();
+    posts[1].edited = Some(Timestamp(NEW_YEAR.0 + 9 * DAY));
+    let edited = published(&masthead(), &posts, &first);
+    for (path, asset) in &edited {
+        let untouched = path == "/feed.css";
+        assert_eq!(asset.etag == first[path].etag, untouched, "{path}");
+        assert_eq!(asset.modified == first[path].modified, untouched, "{path}");
+    }
+
+    posts.remove(1);
+    let removed = published(&masthead(), &posts, &edited);
+    assert!(removed["/feed.xml"].modified > edited["/feed.xml"].modified, "a reader by date only sees the removal");
+}
+
+#[test]
+fn a_post_published_with_an_old_date_makes_the_feed_newer() {
+    let first = published(&masthead(), &[post(3, "New")], &HashMap::new());
+    let mut late = post(1, "Found in a drawer");
+    late.public_since = Some(Timestamp(NEW_YEAR.0 + 30 * DAY));
+    let then = published(&masthead(), &[post(3, "New"), late], &HashMap::new());
+    assert!(then["/atom.xml"].modified > first["/atom.xml"].modified);
+}
+
+#[test]
+fn the_style_sheet_is_small_and_speaks_to_people() {
+    assert!(STYLESHEET.len() <= 2_000, "{} bytes", STYLESHEET.len());
+    assert!(STYLESHEET.contains("This is a feed; copy this address into a reader"));
+    assert!(STYLESHEET.contains("prefers-color-scheme: dark"));
+}
