@@ -6,3 +6,4 @@ pub mod settings;
 pub mod system;
 pub mod telemetry;
 pub mod transport;
+pub mod views;

@@ -1,0 +1,179 @@
+//! Plain models: what each view of mail is told. Made from domain types by
+//! whoever sends; nothing in them is markup except [`PostItem::html`].
+
+use chrono_tz::Tz;
+
+use crate::domain::cadence::Cadence;
+use crate::domain::{Post, Timestamp};
+
+/// The site a mail comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteModel {
+    /// As readers know it.
+    pub title: String,
+    /// The blog itself.
+    pub url: String,
+    /// Where Postroom's own pages are, without a slash at the end.
+    pub public_url: String,
+    /// BCP 47 tag.
+    pub language: String,
+    /// At the foot of every mail; the law of many places asks for one.
+    pub postal_address: Option<String>,
+    /// Dates are those of this zone: the newsletter's.
+    pub zone: Tz,
+}
+
+impl SiteModel {
+    /// The page for people that lists all feeds.
+    pub fn feeds_url(&self) -> String {
+        format!("{}/feeds", self.public_url)
+    }
+}
+
+/// How much of its posts an edition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Content {
+    /// Title, date, summary.
+    #[default]
+    Summary,
+    /// The whole post, when the edition has one; several posts are summaries.
+    Full,
+    /// Titles and dates.
+    Titles,
+}
+
+/// One post of an edition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PostItem {
+    /// Plain text.
+    pub title: String,
+    /// Absolute address on the operator's site.
+    pub url: String,
+    /// The date its author gave it.
+    pub date: Timestamp,
+    /// Reading time in minutes.
+    pub minutes: u32,
+    /// Plain text; may be empty.
+    pub summary: String,
+    /// Sanitised HTML with absolute addresses.
+    pub html: String,
+    /// BCP 47 tag when it differs from the site's.
+    pub language: Option<String>,
+    /// Names in the author's order.
+    pub authors: Vec<String>,
+    /// Where readers reply to this post.
+    pub comments_url: Option<String>,
+}
+
+impl PostItem {
+    /// What mail needs of a post. `comments_url` is the settings' pattern, in
+    /// which `{url}` and `{slug}` stand for the post's own.
+    pub fn of(post: &Post, comments_url: Option<&str>) -> Self {
+        let entry = &post.entry;
+        Self {
+            title: entry.title.clone(),
+            url: entry.url.clone(),
+            date: entry.date,
+            minutes: entry.minutes(),
+            summary: entry.summary.clone(),
+            html: entry.html.clone(),
+            language: entry.language.clone(),
+            authors: entry.authors.clone(),
+            comments_url: comments_url
+                .map(|pattern| pattern.replace("{url}", &entry.url).replace("{slug}", &entry.slug)),
+        }
+    }
+}
+
+/// One variant of an edition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EditionMail {
+    /// Where it comes from.
+    pub site: SiteModel,
+    /// The newsletter's title.
+    pub newsletter: String,
+    /// The edition's number.
+    pub number: i64,
+    /// When it fell due.
+    pub slot: Timestamp,
+    /// "View in browser": this edition's page, the same for everybody.
+    pub web_url: String,
+    /// How much of each post.
+    pub content: Content,
+    /// In the order shown; the first one leads.
+    pub posts: Vec<PostItem>,
+    /// How many posts of this edition are on its page only.
+    pub more: usize,
+}
+
+/// "Confirm your subscription".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfirmMail {
+    /// Where it comes from.
+    pub site: SiteModel,
+    /// The newsletter's title.
+    pub newsletter: String,
+    /// How often mail will come.
+    pub cadence: Cadence,
+    /// The page with the button, with its token.
+    pub confirm_url: String,
+    /// Until when that page works.
+    pub valid_until: Timestamp,
+}
+
+/// "You are already subscribed".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlreadyMail {
+    /// Where it comes from.
+    pub site: SiteModel,
+    /// The newsletter's title.
+    pub newsletter: String,
+    /// How often mail comes.
+    pub cadence: Cadence,
+    /// The preferences page, with its token.
+    pub manage_url: String,
+}
+
+/// "You are in".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WelcomeMail {
+    /// Where it comes from.
+    pub site: SiteModel,
+    /// The newsletter's title.
+    pub newsletter: String,
+    /// How often mail will come.
+    pub cadence: Cadence,
+    /// When the next edition falls due; `None` for [`Cadence::Each`].
+    pub next: Option<Timestamp>,
+    /// Subject and page of the latest edition, to read now.
+    pub latest: Option<(String, String)>,
+    /// The preferences page, with its token.
+    pub manage_url: String,
+    /// The unsubscribe page, with its token.
+    pub unsubscribe_url: String,
+}
+
+/// The operator's `postroom test`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestMail {
+    /// Where it comes from.
+    pub site: SiteModel,
+    /// When it was made.
+    pub at: Timestamp,
+    /// The relay it is handed to, as the attempts ledger names it.
+    pub relay: String,
+}
+
+/// A mail, rendered. An edition's parts hold [`super::field`] marks until they
+/// are filled for one reader; all others are ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// One line without control characters, 10 to 78 characters.
+    pub subject: String,
+    /// What inboxes show beside the subject; already inside `html`.
+    pub preheader: String,
+    /// The HTML part, lines of any length, UTF-8.
+    pub html: String,
+    /// The text part, lines ended by `\n`.
+    pub text: String,
+}

@@ -1,0 +1,154 @@
+//! The tokens every mail and page is built from: colours for light and dark,
+//! spaces, sizes, fonts. Every pair of colours that is used has its contrast
+//! proven by the test below (WCAG 2.2: text 4.5, edges of controls 3.0).
+
+/// The colours of one ground, each `#rrggbb`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Palette {
+    /// Body text and headings.
+    pub text: &'static str,
+    /// Small text beside something larger: dates, footers, hints.
+    pub muted: &'static str,
+    /// Links, and the ground of buttons.
+    pub link: &'static str,
+    /// Good news.
+    pub ok: &'static str,
+    /// Needs a look.
+    pub warn: &'static str,
+    /// Failed.
+    pub bad: &'static str,
+    /// Edges of fields and buttons: they must be seen.
+    pub border: &'static str,
+    /// Lines that only divide.
+    pub rule: &'static str,
+    /// Ground of code.
+    pub code: &'static str,
+    /// The ground, and text on buttons.
+    pub bg: &'static str,
+}
+
+/// On white.
+pub const LIGHT: Palette = Palette {
+    text: "#1b1f24",
+    muted: "#57606a",
+    link: "#0b57d0",
+    ok: "#1a7f37",
+    warn: "#8a5a00",
+    bad: "#c01c28",
+    border: "#767d86",
+    rule: "#d0d7de",
+    code: "#f3f4f6",
+    bg: "#ffffff",
+};
+
+/// On near black, for readers who ask for it.
+pub const DARK: Palette = Palette {
+    text: "#e8eaed",
+    muted: "#a6adb7",
+    link: "#8ab4f8",
+    ok: "#4cc167",
+    warn: "#e0a83a",
+    bad: "#ff7b72",
+    border: "#7d8590",
+    rule: "#343a42",
+    code: "#22272e",
+    bg: "#15181c",
+};
+
+/// System faces, so that nothing is fetched; single quotes fit a `style` attribute.
+pub const SANS: &str = "-apple-system,'Segoe UI',Roboto,Arial,sans-serif";
+/// Code and addresses.
+pub const MONO: &str = "Menlo,Consolas,'Courier New',monospace";
+/// The steps of all spaces, in pixels.
+pub const SPACES: [u8; 7] = [4, 8, 12, 16, 24, 32, 48];
+/// Rounding of fields, buttons and code, in pixels.
+pub const RADIUS: u8 = 4;
+/// Width of a mail, in pixels.
+pub const MAIL_WIDTH: u32 = 600;
+/// Width of text and pictures in a mail: [`MAIL_WIDTH`] without its two margins of 24.
+pub const MAIL_MEASURE: u32 = 552;
+
+impl Palette {
+    /// Every colour with its name in style sheets.
+    pub fn named(&self) -> [(&'static str, &'static str); 10] {
+        [
+            ("text", self.text),
+            ("muted", self.muted),
+            ("link", self.link),
+            ("ok", self.ok),
+            ("warn", self.warn),
+            ("bad", self.bad),
+            ("border", self.border),
+            ("rule", self.rule),
+            ("code", self.code),
+            ("bg", self.bg),
+        ]
+    }
+}
+
+/// Puts values into a style sheet: `light(text)`, `dark(bg)`, `font(sans)`,
+/// `font(mono)` become what the tokens say.
+pub fn fill(css: &str) -> String {
+    let mut css = css.replace("font(sans)", SANS).replace("font(mono)", MONO);
+    for (ground, palette) in [("light", LIGHT), ("dark", DARK)] {
+        for (name, value) in palette.named() {
+            css = css.replace(&format!("{ground}({name})"), value);
+        }
+    }
+    css
+}
+
+/// Contrast of two colours by WCAG, 1.0 to 21.0; `None` unless both are `#rrggbb`.
+pub fn contrast(a: &str, b: &str) -> Option<f64> {
+    let (a, b) = (luminance(a)?, luminance(b)?);
+    Some((a.max(b) + 0.05) / (a.min(b) + 0.05))
+}
+
+fn luminance(colour: &str) -> Option<f64> {
+    let digits = colour.strip_prefix('#').filter(|d| d.len() == 6 && d.is_ascii())?;
+    let channel = |i: usize| {
+        let value = f64::from(u8::from_str_radix(&digits[i..i + 2], 16).ok()?) / 255.0;
+        Some(if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) })
+    };
+    Some(0.2126 * channel(0)? + 0.7152 * channel(2)? + 0.0722 * channel(4)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pair_of_colours_in_use_can_be_read() {
+        for (ground, p) in [("light", LIGHT), ("dark", DARK)] {
+            let text = [p.text, p.muted, p.link, p.ok, p.warn, p.bad].map(|colour| (colour, p.bg, 4.5));
+            let on_code = [p.text, p.muted, p.link].map(|colour| (colour, p.code, 4.5));
+            // The label of a button is the ground's colour on the link's; field edges touch the ground.
+            let controls = [(p.bg, p.link, 4.5), (p.border, p.bg, 3.0)];
+            for (colour, on, least) in text.into_iter().chain(on_code).chain(controls) {
+                let ratio = contrast(colour, on).unwrap();
+                assert!(ratio >= least, "{ground}: {colour} on {on} has contrast {ratio:.2}, needs {least}");
+            }
+        }
+    }
+
+    #[test]
+    fn contrast_is_the_one_of_wcag() {
+        assert!((contrast("#000000", "#ffffff").unwrap() - 21.0).abs() < 1e-9);
+        assert!((contrast("#777777", "#ffffff").unwrap() - 4.478).abs() < 1e-3);
+        assert_eq!(contrast("#fff", "#000000"), None);
+        assert_eq!(contrast("#ffgfff", "#000000"), None);
+    }
+
+    #[test]
+    fn no_text_is_black_because_blind_inversion_would_hide_it() {
+        assert!(LIGHT.named().iter().all(|(_, colour)| *colour != "#000000"));
+    }
+
+    #[test]
+    fn a_style_sheet_is_filled() {
+        assert_eq!(
+            fill("a{color:dark(link);font-family:font(mono)}"),
+            format!("a{{color:#8ab4f8;font-family:{MONO}}}")
+        );
+    }
+}
