@@ -52,9 +52,11 @@ CREATE TABLE post_authors (
 );
 
 -- One row once the first scan is done: what was there then is the baseline.
+-- rendered_by changes with the archive's rules or our version: then every file is read again.
 CREATE TABLE baselines (
-    id     BIGINT PRIMARY KEY,
-    set_at BIGINT NOT NULL
+    id          BIGINT PRIMARY KEY,
+    set_at      BIGINT NOT NULL,
+    rendered_by TEXT   NOT NULL
 );
 
 -- Mirrored from the settings, so that the ledger can be read without them.

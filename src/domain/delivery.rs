@@ -234,6 +234,19 @@ pub enum Class {
     Sender,
 }
 
+impl Class {
+    /// The word for it in SQL and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RecipientHard => "recipient_hard",
+            Self::RecipientSoft => "recipient_soft",
+            Self::Edition => "edition",
+            Self::Relay => "relay",
+            Self::Sender => "sender",
+        }
+    }
+}
+
 /// What became of one attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -1,0 +1,318 @@
+//! The ledger's writer: one task that makes marks and outcomes durable.
+//!
+//! All requests waiting at one moment share one transaction (group commit), so
+//! that a durable mark before every message costs a ride, not a disk write of
+//! its own. Requests are answered after the commit and in the order they came:
+//! a connection whose outcome was sent before its next mark has it on the disk
+//! when that mark is granted.
+
+use std::collections::HashSet;
+
+use serde_json::json;
+use sqlx::{Row, Sqlite, Transaction};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Result, Store, StoreError};
+use crate::domain::Timestamp;
+use crate::domain::delivery::{Class, Mark, Outcome, Report, Settlement, State};
+
+/// The outcome of one attempt, on its way to the disk.
+#[derive(Clone, Debug)]
+pub struct Settling {
+    /// Row id of the delivery.
+    pub delivery: i64,
+    /// What the transport reported.
+    pub report: Report,
+    /// Where the delivery goes from here.
+    pub settlement: Settlement,
+    /// Which relay.
+    pub relay: String,
+    /// When the attempt began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+}
+
+enum Request {
+    Mark(i64, oneshot::Sender<Result<Mark>>),
+    Settle(Box<Settling>, oneshot::Sender<Result<()>>),
+    Return(Vec<i64>, oneshot::Sender<Result<()>>),
+}
+
+/// Requests in one transaction at most.
+const BATCH: usize = 500;
+/// Refusals about the sender that stop an edition: one strict domain is no
+/// reason, twenty are a fault of ours that more mail only makes worse.
+const SENDER_REFUSALS: i64 = 20;
+
+/// A handle to the writer; clone it for every worker. The writer ends when the
+/// last handle is dropped.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    requests: mpsc::Sender<Request>,
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Mark(..) => "Mark",
+            Self::Settle(..) => "Settle",
+            Self::Return(..) => "Return",
+        })
+    }
+}
+
+impl Ledger {
+    /// Starts the writer for one run.
+    pub fn start(store: Store, run: i64) -> Self {
+        let (requests, waiting) = mpsc::channel(BATCH);
+        tokio::spawn(write(store, run, waiting));
+        Self { requests }
+    }
+
+    /// Asks for the mark: answered once the row is durably `handing_over`, or
+    /// once it is known that nothing may leave.
+    ///
+    /// # Errors
+    /// When it could not be made durable: nothing may leave then either.
+    pub async fn mark(&self, delivery: i64) -> Result<Mark> {
+        self.ask(|answer| Request::Mark(delivery, answer)).await
+    }
+
+    /// Makes an outcome durable.
+    ///
+    /// # Errors
+    /// When it could not be: a marked row stays `handing_over` and the next
+    /// run lists it as uncertain.
+    pub async fn settle(&self, settling: Settling) -> Result<()> {
+        self.ask(|answer| Request::Settle(Box::new(settling), answer)).await
+    }
+
+    /// Gives leased deliveries back untried.
+    ///
+    /// # Errors
+    /// When it could not: the next run gives them back.
+    pub async fn give_back(&self, deliveries: Vec<i64>) -> Result<()> {
+        if deliveries.is_empty() {
+            return Ok(());
+        }
+        self.ask(|answer| Request::Return(deliveries, answer)).await
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<Result<T>>) -> Request) -> Result<T> {
+        let stopped = || StoreError::Ledger("its writer is gone".into());
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(request(answer)).await.map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+}
+
+async fn write(store: Store, run: i64, mut waiting: mpsc::Receiver<Request>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while waiting.recv_many(&mut batch, BATCH).await > 0 {
+        let committed = commit(&store, run, &batch).await;
+        for request in batch.drain(..) {
+            answer(request, &committed);
+        }
+    }
+}
+
+/// A worker that has gone away no longer wants its answer, so a failed send is no fault.
+fn answer(request: Request, committed: &Result<HashSet<i64>>) {
+    let failed = || StoreError::Ledger(committed.as_ref().err().map(ToString::to_string).unwrap_or_default());
+    match (request, committed) {
+        (Request::Mark(id, to), Ok(granted)) => {
+            let mark = if granted.contains(&id) { Mark::Granted } else { Mark::Denied };
+            let _ = to.send(Ok(mark));
+        }
+        (Request::Mark(_, to), Err(_)) => {
+            let _ = to.send(Err(failed()));
+        }
+        (Request::Settle(_, to) | Request::Return(_, to), committed) => {
+            let _ = to.send(if committed.is_ok() { Ok(()) } else { Err(failed()) });
+        }
+    }
+}
+
+/// One transaction for a batch; the ids whose mark was granted.
+async fn commit(store: &Store, run: i64, batch: &[Request]) -> Result<HashSet<i64>> {
+    let (mut marks, mut settlings, mut returns) = (Vec::new(), Vec::new(), Vec::new());
+    for request in batch {
+        match request {
+            Request::Mark(id, _) => marks.push(*id),
+            Request::Settle(settling, _) => settlings.push(settling.as_ref()),
+            Request::Return(ids, _) => returns.extend_from_slice(ids),
+        }
+    }
+    let mut tx = store.begin().await?;
+    if !settlings.is_empty() {
+        settle(&mut tx, run, &settlings).await?;
+    }
+    if !returns.is_empty() {
+        sqlx::query(
+            "UPDATE deliveries SET state = 'queued', run_id = NULL
+             WHERE state = 'leased' AND run_id = $1 AND id IN (SELECT value FROM json_each($2))",
+        )
+        .bind(run)
+        .bind(json!(returns).to_string())
+        .execute(&mut *tx)
+        .await?;
+    }
+    let granted = if marks.is_empty() { HashSet::new() } else { mark(&mut tx, run, &marks).await? };
+    tx.commit().await?;
+    Ok(granted)
+}
+
+/// Whether a row may be handed over at all: the last look at edition,
+/// subscription and suppression before content leaves.
+macro_rules! may_leave {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_key = COALESCE(LOWER(deliveries.address),
+                (SELECT r.address_key FROM subscriptions s JOIN subscribers r ON r.id = s.subscriber_id
+                    WHERE s.id = deliveries.subscription_id)))
+            AND (deliveries.kind = 'test' OR EXISTS (SELECT 1 FROM subscriptions s
+                WHERE s.id = deliveries.subscription_id
+                    AND s.status = CASE WHEN deliveries.kind = 'confirm' THEN 'pending' ELSE 'active' END))
+            AND (deliveries.edition IS NULL OR EXISTS (SELECT 1 FROM editions e
+                WHERE e.number = deliveries.edition AND e.state = 'sending'))"
+    };
+}
+
+const MARK: &str = concat!(
+    "UPDATE deliveries SET state = 'handing_over'
+     WHERE id IN (SELECT value FROM json_each($1)) AND state = 'leased' AND run_id = $2 AND ",
+    may_leave!(),
+    " RETURNING id"
+);
+
+/// What becomes of a leased row whose mark was denied.
+const DENY: &str = "UPDATE deliveries SET run_id = NULL,
+        state = CASE
+            WHEN EXISTS (SELECT 1 FROM editions e WHERE e.number = deliveries.edition AND e.state = 'cancelled')
+                THEN 'cancelled'
+            WHEN EXISTS (SELECT 1 FROM suppressions x WHERE x.address_key = COALESCE(LOWER(deliveries.address),
+                (SELECT r.address_key FROM subscriptions s JOIN subscribers r ON r.id = s.subscriber_id
+                    WHERE s.id = deliveries.subscription_id)))
+                THEN 'suppressed'
+            WHEN EXISTS (SELECT 1 FROM editions e WHERE e.number = deliveries.edition AND e.state <> 'sending')
+                THEN 'queued'
+            ELSE 'cancelled' END,
+        reason = CASE
+            WHEN EXISTS (SELECT 1 FROM editions e WHERE e.number = deliveries.edition AND e.state = 'cancelled')
+                THEN 'edition cancelled'
+            WHEN EXISTS (SELECT 1 FROM editions e WHERE e.number = deliveries.edition AND e.state <> 'sending')
+                THEN reason
+            ELSE COALESCE((SELECT x.reason || ': ' || x.detail FROM suppressions x
+                JOIN subscribers r ON r.address_key = x.address_key JOIN subscriptions s ON s.subscriber_id = r.id
+                WHERE s.id = deliveries.subscription_id), 'no longer subscribed') END
+    WHERE id IN (SELECT value FROM json_each($1)) AND state = 'leased' AND run_id = $2";
+
+async fn mark(tx: &mut Transaction<'static, Sqlite>, run: i64, ids: &[i64]) -> Result<HashSet<i64>> {
+    let rows = sqlx::query(MARK).bind(json!(ids).to_string()).bind(run).fetch_all(&mut **tx).await?;
+    let granted: HashSet<i64> = rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
+    let denied: Vec<i64> = ids.iter().copied().filter(|id| !granted.contains(id)).collect();
+    if !denied.is_empty() {
+        sqlx::query(DENY).bind(json!(denied).to_string()).bind(run).execute(&mut **tx).await?;
+    }
+    Ok(granted)
+}
+
+async fn settle(tx: &mut Transaction<'static, Sqlite>, run: i64, settlings: &[&Settling]) -> Result<()> {
+    let rows = json!(settlings.iter().map(|s| row(s)).collect::<Vec<_>>()).to_string();
+    sqlx::query(
+        "INSERT INTO attempts (delivery_id, number, run_id, relay, started, ended, phase, outcome, class, code,
+            enhanced, text)
+         SELECT d.id, d.attempts + 1, $1, j.value ->> 'relay', j.value ->> 'started', j.value ->> 'ended',
+            j.value ->> 'phase', j.value ->> 'outcome', j.value ->> 'class', j.value ->> 'code',
+            j.value ->> 'enhanced', j.value ->> 'text'
+         FROM json_each($2) j JOIN deliveries d ON d.id = j.value ->> 'id'",
+    )
+    .bind(run)
+    .bind(&rows)
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query(
+        "UPDATE deliveries SET state = j.state, not_before = COALESCE(j.not_before, deliveries.not_before),
+            attempts = deliveries.attempts + 1, uncertain = deliveries.uncertain + (j.state = 'uncertain'),
+            run_id = NULL, reason = j.reason, settled = j.settled
+         FROM (SELECT value ->> 'id' AS id, value ->> 'state' AS state, value ->> 'not_before' AS not_before,
+                value ->> 'reason' AS reason, value ->> 'settled' AS settled FROM json_each($1)) AS j
+         WHERE deliveries.id = j.id AND deliveries.state IN ('leased', 'handing_over') AND deliveries.run_id = $2",
+    )
+    .bind(&rows)
+    .bind(run)
+    .execute(&mut **tx)
+    .await?;
+    if settlings.iter().any(|s| class(s) == Some(Class::RecipientHard)) {
+        suppress(tx, &rows).await?;
+    }
+    if settlings.iter().any(|s| class(s) == Some(Class::Sender)) {
+        pause_refused_editions(tx, &rows).await?;
+    }
+    Ok(())
+}
+
+/// The class of a refusal; deferrals and successes have none that acts.
+fn class(settling: &Settling) -> Option<Class> {
+    let refused = settling.report.outcome == Outcome::Refused;
+    settling.report.reply.as_ref().filter(|_| refused).map(crate::domain::delivery::Reply::class)
+}
+
+fn row(settling: &Settling) -> serde_json::Value {
+    let Settling { report, settlement, .. } = settling;
+    let settled = !settlement.state.is_open();
+    let reason = match settlement.state {
+        State::Accepted => None,
+        _ => Some(report.reason()),
+    };
+    json!({
+        "id": settling.delivery,
+        "relay": settling.relay,
+        "started": settling.started.0,
+        "ended": settling.ended.0,
+        "phase": report.phase.as_str(),
+        "outcome": report.outcome.as_str(),
+        "class": report.reply.as_ref().filter(|r| r.code >= 400).map(|r| r.class().as_str()),
+        "code": report.reply.as_ref().map(|r| r.code),
+        "enhanced": report.reply.as_ref().and_then(|r| r.enhanced).map(|[a, b, c]| format!("{a}.{b}.{c}")),
+        "text": report.reply.as_ref().map_or(&report.detail, |r| &r.text),
+        "state": settlement.state.as_str(),
+        "not_before": settlement.not_before.map(|t| t.0),
+        "reason": reason,
+        "settled": settled.then_some(settling.ended.0),
+        "suppress": class(settling) == Some(Class::RecipientHard),
+    })
+}
+
+async fn suppress(tx: &mut Transaction<'static, Sqlite>, rows: &str) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO suppressions (address_key, reason, detail, created)
+         SELECT r.address_key, 'hard bounce', j.value ->> 'reason', j.value ->> 'ended'
+         FROM json_each($1) j JOIN deliveries d ON d.id = j.value ->> 'id'
+         JOIN subscriptions s ON s.id = d.subscription_id JOIN subscribers r ON r.id = s.subscriber_id
+         WHERE j.value ->> 'suppress' = 1 ON CONFLICT (address_key) DO NOTHING",
+    )
+    .bind(rows)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+async fn pause_refused_editions(tx: &mut Transaction<'static, Sqlite>, rows: &str) -> Result<()> {
+    sqlx::query(
+        "UPDATE editions SET state = 'paused', reason = 'refused because of the sender: ' || (
+                SELECT a.code || ' ' || COALESCE(a.enhanced || ' ', '') || a.text FROM attempts a
+                JOIN deliveries d ON d.id = a.delivery_id
+                WHERE d.edition = editions.number AND a.class = 'sender' ORDER BY a.id DESC LIMIT 1)
+         WHERE state = 'sending' AND number IN (
+            SELECT d.edition FROM attempts a JOIN deliveries d ON d.id = a.delivery_id
+            WHERE a.class = 'sender' AND a.outcome = 'refused'
+                AND d.edition IN (SELECT d2.edition FROM json_each($1) j JOIN deliveries d2 ON d2.id = j.value ->> 'id')
+            GROUP BY d.edition HAVING COUNT(*) >= $2)",
+    )
+    .bind(rows)
+    .bind(SENDER_REFUSALS)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

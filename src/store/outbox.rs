@@ -1,0 +1,220 @@
+//! The outbox: what may be handed over now, who holds it, what a crash left.
+
+use sqlx::Row;
+
+use super::{Result, Store, StoreError, instant, maybe_instant, word};
+use crate::domain::delivery::Kind;
+use crate::domain::subscription::Subscription;
+use crate::domain::{Address, Timestamp};
+
+/// A delivery a worker of this run holds.
+#[derive(Clone, Debug)]
+pub struct Leased {
+    /// Row id.
+    pub id: i64,
+    /// What it carries.
+    pub kind: Kind,
+    /// Its frozen rendering; `None` for transactional mail, which is rendered from its row.
+    pub variant: Option<i64>,
+    /// Its edition.
+    pub edition: Option<i64>,
+    /// Where it goes.
+    pub address: Address,
+    /// The subscription it belongs to; `None` for the operator's test mail.
+    pub subscription: Option<Subscription>,
+    /// How often it was tried before.
+    pub attempts: u32,
+    /// When it was written to the outbox: the Date of the message, every time.
+    pub created: Timestamp,
+    /// When it is given up.
+    pub expires: Timestamp,
+}
+
+/// What the start of a run found left over from earlier ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Leases given straight back.
+    pub returned: u64,
+    /// Hand-overs cut short: listed as uncertain.
+    pub uncertain: u64,
+}
+
+impl Store {
+    /// Begins a run and takes back what earlier runs left: leases at once;
+    /// hand-overs become `uncertain`, each listed as an attempt, to be looked
+    /// at again at `resend_at` (`None`: held for the operator).
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn begin_run(
+        &self,
+        version: &str,
+        resend_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(i64, Recovered)> {
+        let mut tx = self.begin().await?;
+        let run = sqlx::query("INSERT INTO runs (version, started) VALUES ($1, $2) RETURNING id")
+            .bind(version)
+            .bind(now.0)
+            .fetch_one(&mut *tx)
+            .await?
+            .try_get(0)?;
+        sqlx::query(
+            "INSERT INTO attempts (delivery_id, number, run_id, relay, started, ended, phase, outcome, text)
+             SELECT id, attempts + 1, run_id, '', $1, $1, 'dot', 'uncertain', 'stopped during hand-over'
+             FROM deliveries WHERE state = 'handing_over'",
+        )
+        .bind(now.0)
+        .execute(&mut *tx)
+        .await?;
+        let uncertain = sqlx::query(
+            "UPDATE deliveries SET state = 'uncertain', attempts = attempts + 1, uncertain = uncertain + 1,
+                run_id = NULL, reason = 'stopped during hand-over', not_before = $1
+             WHERE state = 'handing_over'",
+        )
+        .bind(resend_at.map_or(i64::MAX, |t| t.0))
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        let returned = sqlx::query("UPDATE deliveries SET state = 'queued', run_id = NULL WHERE state = 'leased'")
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+        tx.commit().await?;
+        Ok((run, Recovered { returned, uncertain }))
+    }
+
+    /// Ends a run in order.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn end_run(&self, run: i64, now: Timestamp) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE runs SET stopped = $1 WHERE id = $2").bind(now.0).bind(run).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Leases up to `limit` deliveries that may be handed over now,
+    /// transactional mail first.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn lease(&self, run: i64, limit: i64, now: Timestamp) -> Result<Vec<Leased>> {
+        let mut tx = self.begin().await?;
+        let rows = sqlx::query(
+            "UPDATE deliveries SET state = 'leased', run_id = $1
+             WHERE state = 'queued' AND not_before <= $2 AND id IN (
+                SELECT d.id FROM deliveries d LEFT JOIN editions e ON e.number = d.edition
+                WHERE d.state = 'queued' AND d.not_before <= $2 AND (d.edition IS NULL OR e.state = 'sending')
+                ORDER BY d.priority, d.not_before, d.id LIMIT $3)
+             RETURNING id",
+        )
+        .bind(run)
+        .bind(now.0)
+        .bind(limit)
+        .fetch_all(&mut *tx)
+        .await?;
+        let ids: Vec<i64> = rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
+        let leased = if ids.is_empty() { Vec::new() } else { leased(&mut tx, &ids).await? };
+        tx.commit().await?;
+        Ok(leased)
+    }
+
+    /// When the next queued delivery may be tried, if any is waiting.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn next_try(&self) -> Result<Option<Timestamp>> {
+        let row = sqlx::query("SELECT MIN(not_before) AS at FROM deliveries WHERE state = 'queued'")
+            .fetch_one(&self.db.reader)
+            .await?;
+        maybe_instant(&row, "at")
+    }
+
+    /// Puts uncertain deliveries whose wait for evidence is over back in the
+    /// queue, each once; how many. Those uncertain twice stay for the operator.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn resend_uncertain(&self, now: Timestamp) -> Result<u64> {
+        let mut tx = self.begin().await?;
+        let moved = sqlx::query(
+            "UPDATE deliveries SET state = 'queued', not_before = $1
+             WHERE state = 'uncertain' AND not_before <= $1 AND uncertain < 2
+                AND (edition IS NULL OR edition IN (SELECT number FROM editions WHERE state = 'sending'))",
+        )
+        .bind(now.0)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        Ok(moved)
+    }
+
+    /// Gives up queued deliveries whose time is over; how many.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn expire(&self, now: Timestamp) -> Result<u64> {
+        let mut tx = self.begin().await?;
+        let gone = sqlx::query(
+            "UPDATE deliveries SET state = 'expired', settled = $1, reason = COALESCE(reason, 'never tried in time')
+             WHERE state = 'queued' AND expires <= $1",
+        )
+        .bind(now.0)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        Ok(gone)
+    }
+}
+
+async fn leased(tx: &mut sqlx::Transaction<'static, sqlx::Sqlite>, ids: &[i64]) -> Result<Vec<Leased>> {
+    let rows = sqlx::query(
+        "SELECT d.id, d.kind, d.variant_id, d.edition, d.attempts, d.created, d.expires,
+            COALESCE(d.address, r.address) AS to_address, s.id AS sid, s.subscriber_id, s.newsletter_id, s.status,
+            s.cadence, s.covered_until, s.paused_until, s.created AS s_created, s.confirmed, s.unsubscribed
+         FROM json_each($1) j JOIN deliveries d ON d.id = j.value
+         LEFT JOIN subscriptions s ON s.id = d.subscription_id LEFT JOIN subscribers r ON r.id = s.subscriber_id
+         ORDER BY d.priority, d.not_before, d.id",
+    )
+    .bind(serde_json::to_string(ids).unwrap_or_default())
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let address = Address::parse(&row.try_get::<String, _>("to_address")?).map_err(StoreError::Value)?;
+            let subscription = match row.try_get::<Option<i64>, _>("sid")? {
+                None => None,
+                Some(id) => Some(Subscription {
+                    id,
+                    subscriber_id: row.try_get("subscriber_id")?,
+                    address: address.clone(),
+                    newsletter: row.try_get("newsletter_id")?,
+                    status: word(row, "status")?,
+                    cadence: word(row, "cadence")?,
+                    // Who is owed what was settled at the seal.
+                    topics: Vec::new(),
+                    covered_until: row.try_get("covered_until")?,
+                    paused_until: maybe_instant(row, "paused_until")?,
+                    created: instant(row, "s_created")?,
+                    confirmed: maybe_instant(row, "confirmed")?,
+                    unsubscribed: maybe_instant(row, "unsubscribed")?,
+                }),
+            };
+            Ok(Leased {
+                id: row.try_get("id")?,
+                kind: word(row, "kind")?,
+                variant: row.try_get("variant_id")?,
+                edition: row.try_get("edition")?,
+                address,
+                subscription,
+                attempts: row.try_get("attempts")?,
+                created: instant(row, "created")?,
+                expires: instant(row, "expires")?,
+            })
+        })
+        .collect()
+}
