@@ -3,6 +3,7 @@ pub mod context;
 pub mod domain;
 pub mod feeds;
 pub mod settings;
+pub mod store;
 pub mod system;
 pub mod telemetry;
 pub mod transport;

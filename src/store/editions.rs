@@ -123,13 +123,16 @@ impl Store {
     pub async fn mirror_newsletters(&self, newsletters: &[Newsletter], now: Timestamp) -> Result<()> {
         let mut tx = self.begin().await?;
         for newsletter in newsletters {
-            sqlx::query("INSERT INTO newsletters (id, title) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET title = $2")
-                .bind(&newsletter.id)
-                .bind(&newsletter.title)
-                .execute(&mut *tx)
-                .await?;
+            sqlx::query(
+                "INSERT INTO newsletters (id, title) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET title = $2",
+            )
+            .bind(&newsletter.id)
+            .bind(&newsletter.title)
+            .execute(&mut *tx)
+            .await?;
             for cadence in Cadence::ALL {
-                let clock = newsletter.when(cadence).map_or_else(String::new, |when| format!("{when} {}", newsletter.zone));
+                let clock =
+                    newsletter.when(cadence).map_or_else(String::new, |when| format!("{when} {}", newsletter.zone));
                 sqlx::query(
                     "INSERT INTO schedules (newsletter_id, cadence, clock, next_slot, covered_seq)
                      VALUES ($1, $2, $3, $4, (SELECT COALESCE(MAX(seq), 0) FROM posts))
@@ -224,12 +227,8 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn groups(&self, newsletter: &str, cadence: Cadence, now: Timestamp) -> Result<Vec<Group>> {
-        let rows = sqlx::query(GROUPS)
-            .bind(newsletter)
-            .bind(cadence.as_str())
-            .bind(now.0)
-            .fetch_all(&self.db.reader)
-            .await?;
+        let rows =
+            sqlx::query(GROUPS).bind(newsletter).bind(cadence.as_str()).bind(now.0).fetch_all(&self.db.reader).await?;
         rows.iter().map(group).collect()
     }
 
@@ -326,8 +325,7 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn editions(&self, limit: i64) -> Result<Vec<Edition>> {
-        let rows =
-            sqlx::query(select(" ORDER BY number DESC LIMIT $1")).bind(limit).fetch_all(&self.db.reader).await?;
+        let rows = sqlx::query(select(" ORDER BY number DESC LIMIT $1")).bind(limit).fetch_all(&self.db.reader).await?;
         rows.iter().map(edition).collect()
     }
 
@@ -345,10 +343,11 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn edition_variant(&self, number: i64) -> Result<Option<Variant>> {
-        let row = sqlx::query("SELECT id, edition, subject, html, text FROM variants WHERE edition = $1 ORDER BY id LIMIT 1")
-            .bind(number)
-            .fetch_optional(&self.db.reader)
-            .await?;
+        let row =
+            sqlx::query("SELECT id, edition, subject, html, text FROM variants WHERE edition = $1 ORDER BY id LIMIT 1")
+                .bind(number)
+                .fetch_optional(&self.db.reader)
+                .await?;
         row.as_ref().map(variant).transpose()
     }
 
@@ -472,10 +471,8 @@ const DELIVER_TO_GROUP: &str = concat!(
     " = $5"
 );
 
-const COVER_AUDIENCE: &str = concat!(
-    "UPDATE subscriptions AS s SET covered_until = $4 WHERE s.covered_until < $4 AND ",
-    audience!()
-);
+const COVER_AUDIENCE: &str =
+    concat!("UPDATE subscriptions AS s SET covered_until = $4 WHERE s.covered_until < $4 AND ", audience!());
 
 async fn insert_edition(
     tx: &mut Transaction<'static, Sqlite>,
@@ -523,11 +520,13 @@ async fn insert_variants(tx: &mut Transaction<'static, Sqlite>, seal: &Seal, now
                 .await?
                 .try_get(0)?;
         let posts = serde_json::to_string(&variant.posts).unwrap_or_default();
-        sqlx::query("INSERT INTO variant_posts (variant_id, position, post_id) SELECT $1, key, value FROM json_each($2)")
-            .bind(id)
-            .bind(posts)
-            .execute(&mut **tx)
-            .await?;
+        sqlx::query(
+            "INSERT INTO variant_posts (variant_id, position, post_id) SELECT $1, key, value FROM json_each($2)",
+        )
+        .bind(id)
+        .bind(posts)
+        .execute(&mut **tx)
+        .await?;
         for group in variant.groups.iter().filter_map(|&i| seal.groups.get(i)) {
             let written = sqlx::query(DELIVER_TO_GROUP)
                 .bind(&seal.newsletter)

@@ -146,7 +146,8 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn public_posts(&self, now: Timestamp) -> Result<Vec<Post>> {
-        let sql = select(" WHERE seq IS NOT NULL AND removed IS NULL AND draft = 0 AND dated <= $1
+        let sql = select(
+            " WHERE seq IS NOT NULL AND removed IS NULL AND draft = 0 AND dated <= $1
               AND (expires IS NULL OR expires > $1) ORDER BY dated DESC, seq DESC",
         );
         let rows = sqlx::query(sql).bind(now.0).fetch_all(&self.db.reader).await?;
@@ -197,7 +198,8 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn post_named(&self, name: &str) -> Result<Option<Post>> {
-        let sql = select(" WHERE identity = $1 OR slug = $1 OR path = $1 OR url = $1 ORDER BY removed IS NULL DESC, seq DESC LIMIT 1",
+        let sql = select(
+            " WHERE identity = $1 OR slug = $1 OR path = $1 OR url = $1 ORDER BY removed IS NULL DESC, seq DESC LIMIT 1",
         );
         let rows = sqlx::query(sql).bind(name).fetch_all(&self.db.reader).await?;
         Ok(self.with_lists(rows).await?.pop())
@@ -270,7 +272,8 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn posts_after(&self, after: i64, now: Timestamp) -> Result<Vec<Post>> {
-        let sql = select(" WHERE seq > $1 AND mailable = 1 AND removed IS NULL AND draft = 0 AND (expires IS NULL OR expires > $2)
+        let sql = select(
+            " WHERE seq > $1 AND mailable = 1 AND removed IS NULL AND draft = 0 AND (expires IS NULL OR expires > $2)
               ORDER BY seq",
         );
         let rows = sqlx::query(sql).bind(after).bind(now.0).fetch_all(&self.db.reader).await?;
@@ -289,7 +292,8 @@ impl Store {
         since: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<Post>> {
-        let sql = select(" WHERE seq IS NOT NULL AND mailable = 0 AND dated >= $1 AND removed IS NULL AND draft = 0
+        let sql = select(
+            " WHERE seq IS NOT NULL AND mailable = 0 AND dated >= $1 AND removed IS NULL AND draft = 0
               AND (expires IS NULL OR expires > $2)
               AND NOT EXISTS (SELECT 1 FROM variant_posts vp JOIN variants v ON v.id = vp.variant_id
                   JOIN editions e ON e.number = v.edition

@@ -247,13 +247,12 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn accepted_since(&self, edition: i64, since: Timestamp) -> Result<i64> {
-        let row = sqlx::query(
-            "SELECT COUNT(*) FROM deliveries WHERE edition = $1 AND state = 'accepted' AND settled >= $2",
-        )
-        .bind(edition)
-        .bind(since.0)
-        .fetch_one(&self.db.reader)
-        .await?;
+        let row =
+            sqlx::query("SELECT COUNT(*) FROM deliveries WHERE edition = $1 AND state = 'accepted' AND settled >= $2")
+                .bind(edition)
+                .bind(since.0)
+                .fetch_one(&self.db.reader)
+                .await?;
         Ok(row.try_get(0)?)
     }
 }

@@ -329,10 +329,11 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn suppression(&self, address: &Address) -> Result<Option<(String, Timestamp)>> {
-        let row = sqlx::query("SELECT reason || ': ' || detail AS why, created FROM suppressions WHERE address_key = $1")
-            .bind(address.key())
-            .fetch_optional(&self.db.reader)
-            .await?;
+        let row =
+            sqlx::query("SELECT reason || ': ' || detail AS why, created FROM suppressions WHERE address_key = $1")
+                .bind(address.key())
+                .fetch_optional(&self.db.reader)
+                .await?;
         row.map(|row| Ok((row.try_get("why")?, instant(&row, "created")?))).transpose()
     }
 }
