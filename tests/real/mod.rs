@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+mod editions;
 mod postfix;
+mod site;
+mod web;
 
 /// The folder of the project.
 pub const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
