@@ -3,6 +3,10 @@
 //! content may leave is asked through the mark, what became of it is told by
 //! the report. Making the bytes (headers, encodings, DKIM) is done here too.
 
+mod body;
+mod header;
+pub mod message;
+
 use futures_util::future::BoxFuture;
 
 use crate::domain::Address;
@@ -46,7 +50,7 @@ pub trait Connection: Send {
     ///
     /// Content leaves only after `mark` answers [`Mark::Granted`]; MAIL and
     /// RCPT may travel before, and when they are refused the mark is not asked
-    /// for. `content` is a whole message in CRLF lines, as `message::build`
+    /// for. `content` is a whole message in CRLF lines, as [`message::build`]
     /// makes it; the final dot and the doubling of leading dots are added here.
     ///
     /// Every phase has its own deadline, so the future always ends: do not put
