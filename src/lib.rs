@@ -1,4 +1,5 @@
 //! Postroom: feeds and email digests for a blog kept as files.
+pub mod cli;
 pub mod context;
 pub mod domain;
 pub mod feeds;

@@ -1,5 +1,6 @@
 //! The one integration binary: black-box tests, a module each.
 
+mod cli;
 mod faultsink;
 mod feeds;
 mod golden;

@@ -227,7 +227,7 @@ impl Outline<'_> {
 
 /// The known key whose name is most like `path`, when one is like it at all:
 /// a slip of the finger, or the right key in the wrong section.
-fn nearest(path: &str) -> Option<String> {
+pub fn nearest(path: &str) -> Option<String> {
     let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
     let paths = manual::entries().iter().map(manual::Entry::path);
     let distance = |known: &String| {

@@ -1,0 +1,362 @@
+//! The command line: names, flags and their words. Help, completions and the
+//! manual page all come from these definitions; examples stand in `help`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::domain::delivery::State as DeliveryState;
+use crate::domain::subscription::Status;
+use crate::domain::{Address, Cadence};
+
+/// Feeds and email digests for a blog kept as files
+#[derive(Debug, Parser)]
+#[command(name = "postroom", version, arg_required_else_help = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Settings file [default: ./postroom.toml, then /etc/postroom/postroom.toml]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub config: Option<PathBuf>,
+    /// What to log: a level, or levels by part like `info,postroom::tasks=debug`
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "RUST_LOG",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
+    pub log: Option<String>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Every command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show everything at work on this machine, with sample posts and a mail catcher
+    ///
+    /// Makes a folder with a sample blog and sample subscribers, catches every mail
+    /// in an inbox shown by the browser, and sends nothing anywhere. The folder goes
+    /// when you press Ctrl-C.
+    Demo(Demo),
+    /// Write a first postroom.toml and a sample post
+    ///
+    /// Never overwrites anything. A folder of posts that is already there (posts,
+    /// _posts, content/posts, ...) is used as it is.
+    Init(Init),
+    /// Find faults in settings, posts and templates before readers do
+    ///
+    /// Reads everything the way `serve` does and tells all faults at once with file
+    /// and line. Exit code 1 when there is one; warnings do not count.
+    Check(Read),
+    /// Watch the archive, serve feeds and pages, send editions when they are due
+    ///
+    /// Runs until it is stopped; a stop finishes what is in hand. Under systemd it
+    /// reports its state and keeps the watchdog quiet.
+    Serve,
+    /// Write the feeds as files, for a site that is served by something else
+    Build(Build),
+    /// Show which editions come next, with their posts and how many get them
+    Plan(Plan),
+    /// Write an edition or a page as it would look to files and show where
+    Preview(Preview),
+    /// Seal an edition now instead of at its slot
+    ///
+    /// Seals what subscribers of a newsletter have not had yet. `serve` hands it to
+    /// the relay, so that must be running too. Slots that come later send only
+    /// what is new by then.
+    Send(Send),
+    /// Send the next edition to one address only
+    ///
+    /// Queues a mail that counts as no edition: nobody is marked as having had its
+    /// posts, and its unsubscribe link does nothing.
+    Test(Test),
+    /// Show what is being sent, what waits and what went wrong
+    Status(StatusOptions),
+    /// Tell the story of one address, or why it did or did not get a post
+    Why(Why),
+    /// List, show, approve or cancel editions
+    #[command(subcommand)]
+    Editions(Editions),
+    /// List, show, add, unsubscribe, import or export subscribers
+    #[command(subcommand)]
+    Subscribers(Subscribers),
+    /// Show the settings in force, or explain a key
+    #[command(subcommand)]
+    Config(Config),
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man {
+        /// Write a page for every command into this folder instead
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// For commands that only read.
+#[derive(Debug, Args)]
+pub struct Read {
+    /// Answer with one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Port of the pages; the inbox takes the next one
+    #[arg(long, value_name = "PORT", default_value_t = 8025)]
+    pub port: u16,
+    /// Keep the folder when the demo ends
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// `init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Where; made when it is not there
+    #[arg(default_value = ".", value_name = "DIR")]
+    pub folder: PathBuf,
+}
+
+/// `build`
+#[derive(Debug, Args)]
+pub struct Build {
+    /// Where to write; made when it is not there
+    #[arg(long, value_name = "DIR", default_value = "public")]
+    pub out: PathBuf,
+}
+
+/// `plan`
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// As if it were this time: 2026-05-29, 2026-05-29T09:00 (in site.timezone) or RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    #[command(flatten)]
+    pub read: Read,
+}
+
+/// `preview`
+#[derive(Debug, Args)]
+pub struct Preview {
+    /// Which newsletter; the only one when there is one
+    pub newsletter: Option<String>,
+    /// Which cadence; the default one of the newsletter
+    #[arg(long, value_name = "CADENCE")]
+    pub cadence: Option<Cadence>,
+    /// Where to write; a new temporary folder when absent
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// A sample of a mail or page instead of the real edition; `all` for every one
+    #[arg(long, value_name = "NAME", conflicts_with = "cadence")]
+    pub sample: Option<String>,
+}
+
+/// `send`
+#[derive(Debug, Args)]
+pub struct Send {
+    /// Which newsletter
+    pub newsletter: String,
+    /// Only subscribers of this cadence; all when absent
+    #[arg(long, value_name = "CADENCE")]
+    pub cadence: Option<Cadence>,
+    /// Show what would be sent, to how many, and send nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
+/// `test`
+#[derive(Debug, Args)]
+pub struct Test {
+    /// Where it goes
+    #[arg(value_parser = address)]
+    pub address: Address,
+    /// Which newsletter; the only one when there is one
+    #[arg(long, value_name = "ID")]
+    pub newsletter: Option<String>,
+}
+
+/// `status`
+#[derive(Debug, Args)]
+pub struct StatusOptions {
+    /// Show it anew every two seconds until Ctrl-C
+    #[arg(long, conflicts_with = "json")]
+    pub watch: bool,
+    #[command(flatten)]
+    pub read: Read,
+}
+
+/// `why`
+#[derive(Debug, Args)]
+pub struct Why {
+    /// Whose
+    #[arg(value_parser = address)]
+    pub address: Address,
+    /// A post, by its slug, path or address on the site
+    pub post: Option<String>,
+    #[command(flatten)]
+    pub read: Read,
+}
+
+/// `editions`
+#[derive(Debug, Subcommand)]
+pub enum Editions {
+    /// List editions, newest first
+    List {
+        /// How many
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+        #[command(flatten)]
+        read: Read,
+    },
+    /// Show one edition: its posts, its tally, its failures
+    Show {
+        /// Its number
+        number: i64,
+        /// List its deliveries in this state
+        #[arg(long, value_name = "STATE")]
+        state: Option<DeliveryState>,
+        /// List the deliveries that failed: refused and expired
+        #[arg(long, conflicts_with = "state")]
+        failed: bool,
+        /// List everyone who may have got it twice
+        #[arg(long, conflicts_with_all = ["state", "failed"])]
+        duplicates: bool,
+        #[command(flatten)]
+        read: Read,
+    },
+    /// Let an edition go that waits for you
+    Approve {
+        /// Its number
+        number: i64,
+    },
+    /// Stop an edition for good; what has not left never will
+    Cancel {
+        /// Its number
+        number: i64,
+    },
+}
+
+/// `subscribers`
+#[derive(Debug, Subcommand)]
+pub enum Subscribers {
+    /// List subscriptions
+    List {
+        /// Only those whose address contains this
+        containing: Option<String>,
+        /// Only this newsletter
+        #[arg(long, value_name = "ID")]
+        newsletter: Option<String>,
+        /// Only pending, active or unsubscribed ones
+        #[arg(long, value_name = "STATUS")]
+        status: Option<Status>,
+        /// How many at most
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+        #[command(flatten)]
+        read: Read,
+    },
+    /// Show one subscriber: subscriptions, consent, every mail
+    Show {
+        /// Whose
+        #[arg(value_parser = address)]
+        address: Address,
+        #[command(flatten)]
+        read: Read,
+    },
+    /// Add one subscriber who told you so
+    Add {
+        /// Who
+        #[arg(value_parser = address)]
+        address: Address,
+        /// To what; the only newsletter when there is one
+        #[arg(long, value_name = "ID")]
+        newsletter: Option<String>,
+        /// How often; the newsletter's default when absent
+        #[arg(long, value_name = "CADENCE")]
+        cadence: Option<Cadence>,
+        /// How you know they want it, kept as proof; without it they stay pending and get no mail
+        #[arg(long, value_name = "TEXT")]
+        consent_source: Option<String>,
+    },
+    /// Unsubscribe an address from one newsletter, or from all
+    Unsubscribe {
+        /// Who
+        #[arg(value_parser = address)]
+        address: Address,
+        /// Only this newsletter
+        #[arg(long, value_name = "ID")]
+        newsletter: Option<String>,
+    },
+    /// Import subscribers from a CSV file; sends no mail
+    ///
+    /// The column of addresses is found by its name or by what is in it; a column
+    /// called cadence (or frequency) is used, others are not. Commas, semicolons and
+    /// tabs are understood. Whoever unsubscribed or must not be mailed stays out.
+    /// Without --consent-source the imported stay pending and get no mail.
+    Import(Import),
+    /// Export subscriptions as CSV
+    Export(Export),
+}
+
+/// `subscribers import`
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The file, UTF-8; `-` is standard input
+    pub file: PathBuf,
+    /// To what; the only newsletter when there is one
+    #[arg(long, value_name = "ID")]
+    pub newsletter: Option<String>,
+    /// How often, for rows that do not say; the newsletter's default when absent
+    #[arg(long, value_name = "CADENCE")]
+    pub cadence: Option<Cadence>,
+    /// How you know these people want it, kept as proof for each
+    #[arg(long, value_name = "TEXT")]
+    pub consent_source: Option<String>,
+    /// Import the good rows although others are faulty
+    #[arg(long)]
+    pub partial: bool,
+    /// Show what would be imported and import nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
+/// `subscribers export`
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Where to write; standard output when absent
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Only this newsletter
+    #[arg(long, value_name = "ID")]
+    pub newsletter: Option<String>,
+    /// Only pending, active or unsubscribed ones
+    #[arg(long, value_name = "STATUS")]
+    pub status: Option<Status>,
+    /// Write cells as they are, also those a spreadsheet would run as formulas
+    #[arg(long)]
+    pub raw: bool,
+}
+
+/// `config`
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Show every value in force and where it came from
+    Show(Read),
+    /// Explain a key, or list all of them
+    Explain {
+        /// Like mail.from
+        key: Option<String>,
+    },
+}
+
+fn address(text: &str) -> Result<Address, String> {
+    Address::parse(text)
+}

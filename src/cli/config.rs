@@ -1,0 +1,153 @@
+//! `config show` and `config explain`: which values are in force, where each
+//! came from, and what a key means.
+
+use std::io::Write;
+
+use config::{Value, ValueKind};
+use serde_json::json;
+
+use super::arguments::{Config, Read};
+use super::{Failure, Stage, failure, output};
+use crate::settings::Settings;
+use crate::settings::manual::{self, Entry};
+use crate::settings::sheet::{Origin, Sheet};
+
+/// Runs one of the family.
+pub fn run(command: &Config, stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
+    let sheet = Settings::sheet(stage.file().as_deref())?;
+    match command {
+        Config::Show(read) => show(&sheet, read, stage, out),
+        Config::Explain { key: None } => list(out),
+        Config::Explain { key: Some(key) } => explain(key, &sheet, out),
+    }
+}
+
+/// One key as it is in force.
+struct Shown {
+    place: String,
+    entry: &'static Entry,
+    value: Option<serde_json::Value>,
+    origin: Origin,
+}
+
+fn shown(sheet: &Sheet) -> Vec<Shown> {
+    let (newsletters, rest): (Vec<_>, Vec<_>) =
+        manual::entries().iter().partition(|entry| entry.section == "newsletters");
+    let places = rest.into_iter().map(|entry| (entry.section.to_owned(), entry));
+    let lists = (0..sheet.newsletters())
+        .flat_map(|index| newsletters.iter().map(move |entry| (format!("newsletters[{index}]"), *entry)));
+    places
+        .chain(lists)
+        .map(|(place, entry)| {
+            let found = sheet.value(&format!("{place}.{}", entry.key));
+            let origin = found.as_ref().map_or(Origin::Default, |(_, origin)| origin.clone());
+            Shown { place, entry, value: found.map(|(value, _)| masked(value)), origin }
+        })
+        .collect()
+}
+
+fn show(sheet: &Sheet, read: &Read, stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
+    let shown = shown(sheet);
+    if read.json {
+        let values = shown.iter().map(|one| {
+            let (origin, line) = match &one.origin {
+                Origin::Default => ("default".to_owned(), None),
+                Origin::File(line) => ("file".to_owned(), Some(*line)),
+                Origin::Environment(name) => (name.clone(), None),
+            };
+            json!({"key": format!("{}.{}", one.place, one.entry.key), "value": one.value, "from": origin, "line": line})
+        });
+        let file = stage.file().map(|file| file.display().to_string());
+        output::json(out, json!({"file": file, "values": values.collect::<Vec<_>>()}))?;
+    } else {
+        text(&shown, stage, out)?;
+    }
+    let faults: String = sheet.faults().iter().map(|fault| failure::told("error", fault)).collect();
+    out.flush()?;
+    eprint!("{faults}");
+    if faults.is_empty() { Ok(()) } else { Err(Failure::Problems) }
+}
+
+fn text(shown: &[Shown], stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
+    let file = stage.file().map_or("the file".to_owned(), |file| file.display().to_string());
+    let mut place = "";
+    for one in shown {
+        if one.place != place {
+            place = &one.place;
+            let header =
+                if one.entry.section == "newsletters" { "[[newsletters]]".into() } else { format!("[{place}]") };
+            writeln!(out, "{}{header}", if std::ptr::eq(one, &raw const shown[0]) { "" } else { "\n" })?;
+        }
+        let (line, from) = match (&one.value, &one.origin) {
+            (None, _) => (format!("# {}", one.entry.key), "not set".to_owned()),
+            (Some(value), Origin::Default) => (format!("{} = {value}", one.entry.key), "default".to_owned()),
+            (Some(value), Origin::File(line)) => (format!("{} = {value}", one.entry.key), format!("{file}:{line}")),
+            (Some(value), Origin::Environment(name)) => (format!("{} = {value}", one.entry.key), name.clone()),
+        };
+        writeln!(out, "{:<50} # {from}", output::plain(&line))?;
+    }
+    Ok(())
+}
+
+/// The value for showing: what might be a password in an address is not shown.
+fn masked(value: &Value) -> serde_json::Value {
+    match &value.kind {
+        ValueKind::Boolean(truth) => json!(truth),
+        ValueKind::I64(number) => json!(number),
+        ValueKind::Float(number) => json!(number),
+        ValueKind::Array(items) => items.iter().map(masked).collect(),
+        ValueKind::String(text) => json!(without_password(text)),
+        other => json!(other.to_string()),
+    }
+}
+
+fn without_password(text: &str) -> String {
+    let parts = text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
+    match parts {
+        Some((scheme, (user, host))) if user.contains(':') => {
+            format!("{scheme}://{}:***@{host}", user.split(':').next().unwrap_or_default())
+        }
+        _ => text.to_owned(),
+    }
+}
+
+fn list(out: &mut dyn Write) -> Result<(), Failure> {
+    let row = |entry: &Entry| {
+        let first = entry.prose.join(" ");
+        let sentence = first.split_inclusive(['.', ':']).next().unwrap_or_default().trim_end_matches([':', '.']);
+        vec![entry.path(), sentence.to_owned()]
+    };
+    let rows: Vec<_> = manual::entries().iter().map(row).collect();
+    Ok(output::table(out, "", &rows)?)
+}
+
+fn explain(key: &str, sheet: &Sheet, out: &mut dyn Write) -> Result<(), Failure> {
+    let Some(entry) = manual::entry(key) else {
+        let near =
+            crate::settings::sheet::nearest(key).map(|near| format!("a key with a similar name exists: `{near}`"));
+        let help = near.unwrap_or_else(|| "`postroom config explain` lists every key".into());
+        return Err(Failure::usage(format!("unknown key `{key}`"), help));
+    };
+    writeln!(out, "{}\n", entry.path())?;
+    for line in &entry.prose {
+        writeln!(out, "  {line}")?;
+    }
+    writeln!(out)?;
+    let word = if entry.is_default { "default" } else { "example" };
+    let mut rows = vec![vec![word.to_owned(), format!("{} = {}", entry.key, entry.literal)]];
+    let section =
+        if entry.section == "newsletters" { "[[newsletters]]".into() } else { format!("[{}]", entry.section) };
+    rows.push(vec!["section".to_owned(), section]);
+    if let Some(variable) = entry.variable() {
+        rows.push(vec!["variable".to_owned(), variable]);
+        if let Some((value, origin)) = sheet.value(key) {
+            let from = match origin {
+                Origin::Default => "the default".to_owned(),
+                Origin::File(line) => format!("line {line}"),
+                Origin::Environment(name) => name,
+            };
+            rows.push(vec!["now".to_owned(), format!("{} (from {from})", masked(value))]);
+        }
+    }
+    Ok(output::table(out, "  ", &rows)?)
+}

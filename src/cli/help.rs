@@ -1,0 +1,174 @@
+//! What help adds to the definitions: examples first, commands by purpose,
+//! exit codes last.
+
+use clap::{Command, CommandFactory};
+
+use super::arguments::Cli;
+
+/// Examples by command path; help leads with them.
+const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "postroom",
+        "  postroom demo                  see everything at work, sends nothing anywhere
+  postroom init myblog           write a first postroom.toml and a sample post
+  postroom check                 find faults in settings and posts
+  postroom preview               look at the next edition
+  postroom serve                 watch, publish, send",
+    ),
+    ("postroom demo", "  postroom demo\n  postroom demo --port 9000 --keep"),
+    ("postroom init", "  postroom init\n  postroom init ~/blog"),
+    ("postroom check", "  postroom check\n  postroom check --json | jq .errors"),
+    ("postroom serve", "  postroom serve\n  postroom --config /etc/postroom/postroom.toml serve"),
+    ("postroom build", "  postroom build --out public"),
+    (
+        "postroom plan",
+        "  postroom plan                          what comes next
+  postroom plan --at 2026-12-24T18:00    what would be due by then",
+    ),
+    (
+        "postroom preview",
+        "  postroom preview                       the next edition of the only newsletter
+  postroom preview posts --cadence weekly
+  postroom preview --sample all --out samples",
+    ),
+    (
+        "postroom send",
+        "  postroom send posts -n                 what would be sent, to how many
+  postroom send posts                    seal it now
+  postroom send posts --cadence weekly",
+    ),
+    ("postroom test", "  postroom test me@example.org"),
+    ("postroom status", "  postroom status\n  postroom status --watch\n  postroom status --json"),
+    (
+        "postroom why",
+        "  postroom why jane@example.org                        everything about one address
+  postroom why jane@example.org borrow-checker-notes   did this post reach her",
+    ),
+    (
+        "postroom editions",
+        "  postroom editions list
+  postroom editions show 42 --failed
+  postroom editions approve 42
+  postroom editions cancel 42",
+    ),
+    ("postroom editions list", "  postroom editions list --limit 5"),
+    (
+        "postroom editions show",
+        "  postroom editions show 42
+  postroom editions show 42 --failed       who did not get it, and why
+  postroom editions show 42 --duplicates   who may have got it twice",
+    ),
+    ("postroom editions approve", "  postroom editions approve 42"),
+    ("postroom editions cancel", "  postroom editions cancel 42"),
+    (
+        "postroom subscribers",
+        "  postroom subscribers list --status pending
+  postroom subscribers show jane@example.org
+  postroom subscribers import list.csv --consent-source \"exported from our old list, 2026-05-01\"
+  postroom subscribers export --out subscribers.csv",
+    ),
+    (
+        "postroom subscribers list",
+        "  postroom subscribers list\n  postroom subscribers list example.org --status active",
+    ),
+    ("postroom subscribers show", "  postroom subscribers show jane@example.org"),
+    (
+        "postroom subscribers add",
+        "  postroom subscribers add jane@example.org --consent-source \"asked me at the conference\"",
+    ),
+    ("postroom subscribers unsubscribe", "  postroom subscribers unsubscribe jane@example.org"),
+    (
+        "postroom subscribers import",
+        "  postroom subscribers import list.csv -n
+  postroom subscribers import list.csv --consent-source \"exported from our old list, 2026-05-01\"
+  postroom subscribers import list.csv --cadence monthly --partial",
+    ),
+    (
+        "postroom subscribers export",
+        "  postroom subscribers export > subscribers.csv\n  postroom subscribers export --status active --out active.csv",
+    ),
+    ("postroom config", "  postroom config show\n  postroom config explain mail.from"),
+    ("postroom config show", "  postroom config show\n  postroom config show --json"),
+    ("postroom config explain", "  postroom config explain\n  postroom config explain mail.from"),
+    (
+        "postroom completions",
+        "  postroom completions bash > ~/.local/share/bash-completion/completions/postroom
+  postroom completions fish > ~/.config/fish/completions/postroom.fish",
+    ),
+    ("postroom man", "  postroom man | man -l -\n  postroom man --out /usr/local/share/man/man1"),
+];
+
+/// The commands by purpose, as the first help lists them.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Start", &["demo", "init", "check"]),
+    ("Run", &["serve", "build", "status"]),
+    ("Editions", &["plan", "preview", "test", "send", "editions"]),
+    ("Readers", &["subscribers", "why"]),
+    ("Settings and manuals", &["config", "completions", "man"]),
+];
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    done, and problems were found
+  2    wrong usage or settings
+  3    refused: it needs something first, or something else is running
+  101  a bug
+  130  interrupted";
+
+/// The definitions with everything help adds to them.
+pub fn command() -> Command {
+    let mut command = dress(Cli::command(), "");
+    let groups = groups(&command);
+    command = command.help_template(format!(
+        "{{before-help}}{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}{{options}}{{after-help}}"
+    ));
+    command.after_long_help(EXIT_CODES).after_help("`postroom COMMAND --help` shows examples and details")
+}
+
+fn dress(command: Command, above: &str) -> Command {
+    let path = if above.is_empty() { command.get_name().to_owned() } else { format!("{above} {}", command.get_name()) };
+    let command = command.disable_help_subcommand(true);
+    let command = match EXAMPLES.iter().find(|(name, _)| *name == path) {
+        Some((_, examples)) => command.before_long_help(format!("Examples:\n{examples}")),
+        None => command,
+    };
+    command.mut_subcommands(|sub| dress(sub, &path))
+}
+
+fn groups(command: &Command) -> String {
+    let mut text = String::new();
+    for (title, names) in GROUPS {
+        text.push_str(&format!("{title}:\n"));
+        for name in *names {
+            let about = command.find_subcommand(name).and_then(Command::get_about).map(ToString::to_string);
+            text.push_str(&format!("  {name:<12} {}\n", about.unwrap_or_default()));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walk(command: &Command, above: &str, visit: &mut impl FnMut(&Command, &str)) {
+        let path = format!("{above} {}", command.get_name());
+        visit(command, path.trim());
+        command.get_subcommands().for_each(|sub| walk(sub, &path, visit));
+    }
+
+    #[test]
+    fn the_definitions_are_sound_and_every_command_has_examples_that_parse() {
+        let command = command();
+        command.clone().debug_assert();
+        walk(&command, "", &mut |command, path| {
+            let found = EXAMPLES.iter().find(|(name, _)| *name == path);
+            let (_, examples) = found.unwrap_or_else(|| panic!("`{path}` has no examples"));
+            assert!(examples.lines().all(|line| line.starts_with("  postroom ")), "{path}");
+            assert!(command.get_about().is_some(), "{path} says not what it does");
+        });
+        assert!(command.get_subcommands().all(|sub| GROUPS.iter().any(|(_, names)| names.contains(&sub.get_name()))));
+    }
+}

@@ -1,0 +1,84 @@
+//! `init`: a first settings file and a first post; nothing is overwritten.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use anyhow::Context;
+
+use super::Failure;
+use super::arguments::Init;
+use crate::system;
+
+const STARTER: &str = include_str!("../../config/postroom.toml");
+
+/// Where blogs of the usual kinds keep their posts, the most telling name first.
+const FOLDERS: [&str; 7] =
+    ["posts", "_posts", "content/posts", "content/post", "content/blog", "src/content/blog", "content"];
+
+/// Writes what is not there yet and says what to do next.
+pub fn run(options: &Init, out: &mut dyn Write) -> Result<(), Failure> {
+    // `./` in front of everything said would only be noise.
+    let folder = options.folder.strip_prefix(".").unwrap_or(&options.folder);
+    let settings = folder.join("postroom.toml");
+    if settings.exists() {
+        return Err(Failure::refused(
+            format!("{} is there already, and nothing is overwritten", settings.display()),
+            "edit it, or name another folder: postroom init DIR",
+        ));
+    }
+    fs::create_dir_all(&options.folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let posts = FOLDERS.iter().find(|name| folder.join(name).is_dir());
+    let starter = STARTER.replace("path = \"posts\"", &format!("path = \"{}\"", posts.unwrap_or(&FOLDERS[0])));
+    write_new(&settings, &starter)?;
+    writeln!(out, "Wrote {}", settings.display())?;
+    match posts {
+        Some(posts) => writeln!(
+            out,
+            "Found posts in {}; they go into the feeds, only new ones are mailed",
+            folder.join(posts).display()
+        )?,
+        None => {
+            let post = folder.join("posts/hello.md");
+            fs::create_dir_all(folder.join("posts"))
+                .with_context(|| format!("cannot make {}", folder.join("posts").display()))?;
+            write_new(&post, &sample())?;
+            writeln!(out, "Wrote {}", post.display())?;
+        }
+    }
+    next(folder, out)
+}
+
+fn next(folder: &Path, out: &mut dyn Write) -> Result<(), Failure> {
+    writeln!(out, "\nNext:")?;
+    let mut step = 1..;
+    let mut say = |words: &str| writeln!(out, "  {}. {words}", step.next().unwrap_or_default());
+    if folder != Path::new("") {
+        say(&format!("cd {}", folder.display()))?;
+    }
+    say("edit postroom.toml: title, url, from, public_url, relay")?;
+    say("postroom check         until it finds nothing")?;
+    say("postroom preview       the next edition as a reader sees it")?;
+    say("postroom serve         feeds, sign-up pages and editions from now on")?;
+    Ok(())
+}
+
+fn sample() -> String {
+    let today = system::now().utc().format("%Y-%m-%d");
+    format!(
+        "---\ntitle: Hello\ndate: {today}\ntags: [news]\n---\n\n\
+         This is a first post. What is in the folder before Postroom first runs goes\n\
+         into the feeds and is not mailed; every post you add from then on is.\n"
+    )
+}
+
+fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+    let written = fs::OpenOptions::new().write(true).create_new(true).open(path);
+    match written.and_then(|mut file| file.write_all(text.as_bytes())) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(Failure::refused(
+            format!("{} is there already", path.display()),
+            "move it away, or name another folder",
+        )),
+        written => Ok(written.with_context(|| format!("cannot write {}", path.display()))?),
+    }
+}

@@ -1,0 +1,113 @@
+//! The command line: one file per command family. A command reads its
+//! arguments, asks the rooms below, and writes its answer to `out`.
+
+mod arguments;
+mod check;
+mod completions;
+mod config;
+mod failure;
+mod help;
+mod init;
+mod output;
+
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use clap::FromArgMatches;
+use clap::error::ErrorKind;
+
+use crate::settings::Settings;
+use crate::{system, telemetry};
+use arguments::{Cli, Command};
+pub use failure::Failure;
+
+/// Where settings are looked for when `--config` does not say.
+const PLACES: [&str; 2] = ["postroom.toml", "/etc/postroom/postroom.toml"];
+
+/// Reads the command line and does what it says.
+///
+/// # Errors
+/// What the operator is to be told, with its exit code.
+pub fn run() -> Result<(), Failure> {
+    let matches = match help::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return usage(&error),
+    };
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| Failure::Other(error.into()))?;
+    let level = if matches!(cli.command, Command::Serve) { "info" } else { "warn" };
+    let filter = cli.log.as_deref().filter(|filter| !filter.is_empty()).unwrap_or(level);
+    telemetry::start(filter, system::now)
+        .map_err(|reason| Failure::usage(reason, "write it like info or postroom=debug,sqlx=info"))?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let done = dispatch(cli.command, &Stage { config: cli.config }, &mut out);
+    // What was written before a failure is part of the answer.
+    let flushed = out.flush().map_err(Failure::from);
+    done.and(flushed)
+}
+
+fn dispatch(command: Command, stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
+    match command {
+        Command::Init(options) => init::run(&options, out),
+        Command::Check(read) => check::run(&read, stage, out),
+        Command::Config(command) => config::run(&command, stage, out),
+        Command::Completions { shell } => completions::completions(shell, out),
+        Command::Man { out: folder } => completions::man(folder.as_deref(), out),
+        _ => {
+            stage.settings()?;
+            Err(Failure::refused("this command is not built yet", "use a later version"))
+        }
+    }
+}
+
+/// What clap has to say: help and version are answers, the rest is an error in
+/// our own shape.
+fn usage(error: &clap::Error) -> Result<(), Failure> {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return Ok(error.print()?),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            error.print()?;
+            return Err(Failure::usage("", ""));
+        }
+        _ => {}
+    }
+    let text = error.render().to_string().replace('\'', "`");
+    let text = text.replace("unrecognized subcommand", "no such command:");
+    let text = text.replace("a similar subcommand exists", "a command with a similar name exists");
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut reason = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let mut help = Vec::new();
+    for line in lines {
+        match (line.strip_prefix("tip: "), line.strip_prefix("Usage: ")) {
+            (Some(tip), _) => help.push(tip.to_owned()),
+            (None, Some(usage)) => help.push(format!("usage: {usage}")),
+            // What clap lists below its first line belongs to it: missing arguments, possible values.
+            _ if help.is_empty() && !line.starts_with("For more") => reason.push_str(&format!(" {line}")),
+            _ => {}
+        }
+    }
+    Err(Failure::Usage { reason, help })
+}
+
+/// Where a command stands: which settings it uses.
+pub struct Stage {
+    config: Option<PathBuf>,
+}
+
+impl Stage {
+    /// The settings file: the one named, else the first that is there.
+    fn file(&self) -> Option<PathBuf> {
+        let there = || PLACES.iter().map(PathBuf::from).find(|place| place.exists());
+        self.config.clone().or_else(there)
+    }
+
+    /// The settings of this stage.
+    fn settings(&self) -> Result<Settings, Failure> {
+        match self.file() {
+            Some(file) => Ok(Settings::load(Some(Path::new(&file)))?),
+            None => Err(Failure::usage(
+                format!("there is no {} here and none at {}", PLACES[0], PLACES[1]),
+                "`postroom init` writes one; `--config FILE` names another place",
+            )),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The real binary, as an operator meets it.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// The binary in `folder`, with nothing of this machine's settings.
+fn postroom(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_postroom"));
+    command.current_dir(folder).args(arguments).env_remove("RUST_LOG").env("NO_COLOR", "1");
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("POSTROOM__") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+struct Answer {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Answer {
+    answer(postroom(folder, arguments).stdin(Stdio::null()).output().unwrap())
+}
+
+fn answer(output: Output) -> Answer {
+    Answer {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn edit(folder: &Path, from: &str, to: &str) {
+    let path = folder.join("postroom.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{from}");
+    fs::write(path, text.replace(from, to)).unwrap();
+}
+
+#[test]
+fn a_fresh_folder_passes_its_check_after_init_and_nothing_is_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = run(folder.path(), &["init", "blog"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    assert!(made.out.contains("Next:\n  1. cd blog\n"), "{}", made.out);
+    let blog = folder.path().join("blog");
+    let check = run(&blog, &["check"]);
+    assert_eq!(check.code, 0, "{}{}", check.out, check.err);
+    assert!(check.out.contains("0 errors, 3 warnings\n"), "{}", check.out);
+    fs::write(blog.join("postroom.toml"), "mine").unwrap();
+    let again = run(folder.path(), &["init", "blog"]);
+    assert_eq!((again.code, again.out.as_str()), (3, ""));
+    assert!(again.err.starts_with("error: blog/postroom.toml is there already"), "{}", again.err);
+    assert_eq!(fs::read_to_string(blog.join("postroom.toml")).unwrap(), "mine");
+}
+
+#[test]
+fn init_uses_the_posts_that_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("content/posts")).unwrap();
+    assert_eq!(run(folder.path(), &["init"]).code, 0);
+    assert!(fs::read_to_string(folder.path().join("postroom.toml")).unwrap().contains("path = \"content/posts\""));
+    assert!(!folder.path().join("posts").exists());
+}
+
+#[test]
+fn an_unknown_key_stops_everything_and_names_the_nearest_and_the_line() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["init"]);
+    edit(folder.path(), "timezone =", "timezon =");
+    let told = "error: postroom.toml:14: unknown key `site.timezon`\n  \
+                help: a key with a similar name exists: `site.timezone`\n";
+    let check = run(folder.path(), &["check"]);
+    assert_eq!((check.code, check.out), (1, format!("{told}1 error, 0 warnings\n")));
+    let build = run(folder.path(), &["build"]);
+    assert_eq!((build.code, build.err.as_str()), (2, told));
+}
+
+#[test]
+fn without_settings_the_way_to_get_some_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let build = run(folder.path(), &["--config", "none.toml", "build"]);
+    assert_eq!(build.code, 2);
+    assert!(build.err.contains("error: none.toml: there is no such file\n  help: `postroom init`"), "{}", build.err);
+}
+
+#[test]
+fn a_wrong_command_line_is_told_in_two_lines_with_exit_code_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = run(folder.path(), &["buidl"]);
+    let told = "error: no such command: `buidl`\n  help: a command with a similar name exists: `build`\n";
+    assert!(wrong.err.starts_with(told), "{}", wrong.err);
+    assert_eq!((wrong.code, wrong.out.as_str()), (2, ""));
+    for arguments in
+        [&["why"][..], &["why", "nobody"], &["send", "posts", "--cadence", "yearly"], &["check", "--log", "a=b=c"]]
+    {
+        let wrong = run(folder.path(), arguments);
+        assert_eq!(wrong.code, 2, "{arguments:?}: {}", wrong.err);
+        let first = wrong.err.lines().next().unwrap();
+        assert!(first.starts_with("error: ") && !first.ends_with('.'), "{first}");
+    }
+}
+
+#[test]
+fn long_help_leads_with_examples_and_short_help_is_short() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in [&[][..], &["send"], &["subscribers", "import"], &["config", "explain"]] {
+        let with = |flag| [command, &[flag][..]].concat();
+        let (long, short) = (run(folder.path(), &with("--help")), run(folder.path(), &with("-h")));
+        assert_eq!((long.code, short.code), (0, 0));
+        assert!(long.out.starts_with("Examples:\n  postroom "), "{}", long.out);
+        assert!(short.out.lines().count() < long.out.lines().count() && !short.out.contains("Examples"));
+    }
+    assert!(run(folder.path(), &["--help"]).out.contains("130  interrupted"));
+}
+
+#[test]
+fn json_answers_are_one_object_with_a_schema() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["init"]);
+    for command in [&["check", "--json"][..], &["config", "show", "--json"]] {
+        let answer = run(folder.path(), command);
+        let object: serde_json::Value = serde_json::from_str(&answer.out).unwrap();
+        assert_eq!(object["schema"], 1, "{command:?}");
+    }
+}
+
+#[test]
+fn config_show_tells_where_values_come_from_and_no_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let bare = run(folder.path(), &["config", "show"]);
+    assert!(bare.code == 0 && bare.out.contains("listen = \"127.0.0.1:8025\""), "{}{}", bare.out, bare.err);
+    run(folder.path(), &["init"]);
+    let shown = postroom(folder.path(), &["config", "show"])
+        .env("POSTROOM__RELAY__URL", "smtp://me:hunter2@mail.test")
+        .output()
+        .map(answer)
+        .unwrap();
+    let line = |start: &str| shown.out.lines().find(|line| line.starts_with(start)).unwrap_or_default().to_owned();
+    assert!(line("title").ends_with("# postroom.toml:7"), "{}", shown.out);
+    assert!(line("items").ends_with("# default"), "{}", shown.out);
+    assert!(line("url = \"smtp://me:***@mail.test\"").ends_with("# POSTROOM__RELAY__URL"), "{}", shown.out);
+    assert!(!shown.out.contains("hunter2"));
+    let explained = run(folder.path(), &["config", "explain", "feeds.itmes"]);
+    assert_eq!(explained.code, 2);
+    assert!(explained.err.contains("`feeds.items`"), "{}", explained.err);
+}
+
+#[test]
+fn a_reader_that_has_had_enough_is_no_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in [&["config", "explain"][..], &["--help"], &["completions", "bash"], &["man"]] {
+        let mut child = postroom(folder.path(), command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let mut err = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        assert_eq!((child.wait().unwrap().code(), err.as_str()), (Some(0), ""), "{command:?}");
+    }
+}
+
+#[test]
+fn manuals_and_completions_know_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = run(folder.path(), &["man"]).out;
+    let script = run(folder.path(), &["completions", "bash"]).out;
+    for name in ["demo", "serve", "subscribers", "why"] {
+        assert!(page.contains(name) && script.contains(name), "{name}");
+    }
+    assert_eq!(run(folder.path(), &["man", "--out", "pages"]).code, 0);
+    assert!(folder.path().join("pages/postroom-subscribers-import.1").exists());
+}
