@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 mod editions;
 mod postfix;
+mod service;
 mod site;
 mod web;
 
