@@ -1,5 +1,7 @@
 //! The real binary, as an operator meets it.
 
+mod subscribers;
+
 use std::fs;
 use std::io::Read;
 use std::path::Path;

@@ -4,6 +4,7 @@
 use std::io;
 
 use crate::domain::Fault;
+use crate::store::StoreError;
 use crate::telemetry;
 
 /// Why a command did not do what was asked.
@@ -93,6 +94,12 @@ impl From<Vec<Fault>> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe { Self::Unread } else { Self::Other(error.into()) }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Other(error.into())
     }
 }
 

@@ -5,24 +5,25 @@ mod arguments;
 mod check;
 mod completions;
 mod config;
+mod editions;
 mod failure;
 mod help;
 mod init;
 mod output;
+mod stage;
+mod status;
+mod subscribers;
+mod why;
 
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
 
 use clap::FromArgMatches;
 use clap::error::ErrorKind;
 
-use crate::settings::Settings;
 use crate::{system, telemetry};
 use arguments::{Cli, Command};
 pub use failure::Failure;
-
-/// Where settings are looked for when `--config` does not say.
-const PLACES: [&str; 2] = ["postroom.toml", "/etc/postroom/postroom.toml"];
+use stage::Stage;
 
 /// Reads the command line and does what it says.
 ///
@@ -49,6 +50,10 @@ fn dispatch(command: Command, stage: &Stage, out: &mut dyn Write) -> Result<(), 
     match command {
         Command::Init(options) => init::run(&options, out),
         Command::Check(read) => check::run(&read, stage, out),
+        Command::Status(options) => status::run(&options, stage, out),
+        Command::Why(options) => why::run(&options, stage, out),
+        Command::Editions(command) => editions::run(&command, stage, out),
+        Command::Subscribers(command) => subscribers::run(&command, stage, out),
         Command::Config(command) => config::run(&command, stage, out),
         Command::Completions { shell } => completions::completions(shell, out),
         Command::Man { out: folder } => completions::man(folder.as_deref(), out),
@@ -86,28 +91,4 @@ fn usage(error: &clap::Error) -> Result<(), Failure> {
         }
     }
     Err(Failure::Usage { reason, help })
-}
-
-/// Where a command stands: which settings it uses.
-pub struct Stage {
-    config: Option<PathBuf>,
-}
-
-impl Stage {
-    /// The settings file: the one named, else the first that is there.
-    fn file(&self) -> Option<PathBuf> {
-        let there = || PLACES.iter().map(PathBuf::from).find(|place| place.exists());
-        self.config.clone().or_else(there)
-    }
-
-    /// The settings of this stage.
-    fn settings(&self) -> Result<Settings, Failure> {
-        match self.file() {
-            Some(file) => Ok(Settings::load(Some(Path::new(&file)))?),
-            None => Err(Failure::usage(
-                format!("there is no {} here and none at {}", PLACES[0], PLACES[1]),
-                "`postroom init` writes one; `--config FILE` names another place",
-            )),
-        }
-    }
 }

@@ -1,0 +1,127 @@
+//! Where a command stands: which settings, which database, what time it is.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+
+use super::Failure;
+use crate::domain::{Newsletter, Timestamp};
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::system;
+
+/// Where settings are looked for when `--config` does not say.
+const PLACES: [&str; 2] = ["postroom.toml", "/etc/postroom/postroom.toml"];
+
+/// What every command is given.
+pub struct Stage {
+    /// The file `--config` names.
+    pub config: Option<PathBuf>,
+}
+
+/// Settings and database together, for the commands that ask or tell the store.
+pub struct Desk {
+    /// What the operator decided.
+    pub settings: Settings,
+    /// The database.
+    pub store: Store,
+    /// The instant the command began.
+    pub now: Timestamp,
+}
+
+impl Stage {
+    /// The settings file: the one named, else the first that is there.
+    pub fn file(&self) -> Option<PathBuf> {
+        let there = || PLACES.iter().map(PathBuf::from).find(|place| place.exists());
+        self.config.clone().or_else(there)
+    }
+
+    /// The settings of this stage.
+    ///
+    /// # Errors
+    /// When there are none or they are wrong.
+    pub fn settings(&self) -> Result<Settings, Failure> {
+        match self.file() {
+            Some(file) => Ok(Settings::load(Some(Path::new(&file)))?),
+            None => Err(Failure::usage(
+                format!("there is no {} here and none at {}", PLACES[0], PLACES[1]),
+                "`postroom init` writes one; `--config FILE` names another place",
+            )),
+        }
+    }
+
+    /// Works at a database that is there.
+    ///
+    /// # Errors
+    /// Those of settings, database and work.
+    pub fn at_desk<F: Future<Output = Result<(), Failure>>>(
+        &self,
+        work: impl FnOnce(Desk) -> F,
+    ) -> Result<(), Failure> {
+        let settings = self.settings()?;
+        let file = &settings.database.file;
+        if !file.exists() {
+            return Err(Failure::refused(
+                format!("nothing is kept yet: there is no database at {}", file.display()),
+                "`postroom serve` makes it on its first start, `postroom subscribers import` too",
+            ));
+        }
+        block_on(settings, work, false)
+    }
+
+    /// Works at a database that is made when it is not there.
+    ///
+    /// # Errors
+    /// Those of settings, database and work.
+    pub fn at_new_desk<F: Future<Output = Result<(), Failure>>>(
+        &self,
+        work: impl FnOnce(Desk) -> F,
+    ) -> Result<(), Failure> {
+        block_on(self.settings()?, work, true)
+    }
+}
+
+fn block_on<F: Future<Output = Result<(), Failure>>>(
+    settings: Settings,
+    work: impl FnOnce(Desk) -> F,
+    is_new: bool,
+) -> Result<(), Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let store = Store::open(&settings.database.file).await?;
+        let now = system::now();
+        if is_new {
+            // Subscriptions refer to newsletters, which before the first `serve` are not there.
+            store.mirror_newsletters(&settings.newsletters, now).await?;
+        }
+        let done = work(Desk { settings, store: store.clone(), now }).await;
+        store.close().await;
+        done
+    })
+}
+
+impl Desk {
+    /// The newsletter named, or the only one.
+    ///
+    /// # Errors
+    /// When there is no such newsletter, or none was named and there are several.
+    pub fn newsletter(&self, named: Option<&str>) -> Result<&Newsletter, Failure> {
+        newsletter(&self.settings, named)
+    }
+}
+
+/// The newsletter named, or the only one.
+///
+/// # Errors
+/// When there is no such newsletter, or none was named and there are several.
+pub fn newsletter<'a>(settings: &'a Settings, named: Option<&str>) -> Result<&'a Newsletter, Failure> {
+    let ids = || settings.newsletters.iter().map(|one| one.id.as_str()).collect::<Vec<_>>().join(", ");
+    match (named, &settings.newsletters[..]) {
+        (Some(id), _) => settings.newsletter(id).ok_or_else(|| {
+            Failure::usage(
+                format!("there is no newsletter `{}`", super::output::plain(id)),
+                format!("there is {}", ids()),
+            )
+        }),
+        (None, [only]) => Ok(only),
+        (None, _) => Err(Failure::usage("there are several newsletters", format!("name one of {}", ids()))),
+    }
+}

@@ -1,0 +1,270 @@
+//! `subscribers import`: twice through the file, first to find every bad row,
+//! then to enter the good ones, so that a file is imported whole or not at all
+//! without ever being in memory whole.
+
+use std::fs::File;
+use std::io::{Cursor, IsTerminal, Read, Write};
+use std::path::Path;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::super::arguments::Import;
+use super::super::stage::Desk;
+use super::super::{Failure, output};
+use super::csv_file::{BadRow, Columns, Rows};
+use crate::domain::subscription::{Consent, ConsentAct, Status};
+use crate::domain::{Cadence, Newsletter};
+use crate::settings::secrets::plain;
+use crate::store::{Added, NewSubscription};
+
+/// What is wanted.
+const LIST: &str = "a list is CSV in UTF-8 with a column of addresses";
+/// Rows entered in one transaction.
+const BATCH: usize = 500;
+/// Bad rows told one by one.
+const TOLD: usize = 20;
+/// Mailboxes of a function rather than a person, which seldom asked.
+const ROLES: [&str; 8] = ["abuse", "admin", "info", "mailer-daemon", "noreply", "no-reply", "postmaster", "webmaster"];
+
+/// What the first look found.
+#[derive(Default)]
+struct Survey {
+    good: i64,
+    left_elsewhere: i64,
+    roles: i64,
+    bad: i64,
+    told: Vec<BadRow>,
+    first: Vec<String>,
+}
+
+/// Imports a file, or says why not.
+pub async fn run(desk: &Desk, options: &Import, out: &mut dyn Write) -> Result<(), Failure> {
+    let newsletter = desk.newsletter(options.newsletter.as_deref())?;
+    let cadence = offered(newsletter, options.cadence)?;
+    let source = Source::of(&options.file)?;
+    let name = options.file.display().to_string();
+    let (columns, survey) = survey(&source, &name, newsletter)?;
+    for bad in &survey.told {
+        eprintln!("error: {}", told(&name, bad));
+    }
+    if survey.bad > i64::try_from(survey.told.len()).unwrap_or(0) {
+        eprintln!("error: {} bad rows in all", output::number(survey.bad));
+    }
+    describe(&columns, &survey, out)?;
+    if options.dry_run {
+        writeln!(out, "Nothing was imported. To import now, leave -n out")?;
+        return if survey.bad == 0 { Ok(()) } else { Err(Failure::Problems) };
+    }
+    if survey.bad > 0 && !options.partial {
+        writeln!(out, "Nothing was imported. Mend the rows, or import the good ones with --partial")?;
+        return Err(Failure::Problems);
+    }
+    let added = enter(desk, newsletter, cadence, options, &source).await?;
+    tell(desk, &added, options, newsletter, out)?;
+    if survey.bad == 0 { Ok(()) } else { Err(Failure::Problems) }
+}
+
+/// The file, which is read twice; standard input is kept for that.
+enum Source {
+    File(std::path::PathBuf),
+    Input(Vec<u8>),
+}
+
+impl Source {
+    fn of(path: &Path) -> Result<Self, Failure> {
+        if path.as_os_str() != "-" {
+            return Ok(Self::File(path.to_owned()));
+        }
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes)?;
+        Ok(Self::Input(bytes))
+    }
+
+    fn open(&self) -> std::io::Result<(Box<dyn Read + '_>, u64)> {
+        match self {
+            Self::File(path) => {
+                let file = File::open(path)?;
+                let size = file.metadata()?.len();
+                Ok((Box::new(file), size))
+            }
+            Self::Input(bytes) => Ok((Box::new(Cursor::new(bytes)), bytes.len() as u64)),
+        }
+    }
+}
+
+fn survey(source: &Source, name: &str, newsletter: &Newsletter) -> Result<(Columns, Survey), Failure> {
+    let unreadable = |error: std::io::Error| Failure::usage(format!("{name}: {}", plain(&error)), LIST);
+    let (file, _) = source.open().map_err(unreadable)?;
+    let mut rows = Rows::open(file).map_err(|bad| wrong_file(name, &bad))?;
+    let mut survey = Survey::default();
+    let column = rows.columns().cadence;
+    for row in &mut rows {
+        match row {
+            Ok(row) if row.cadence.is_some_and(|cadence| !newsletter.cadences.contains(&cadence)) => {
+                survey.bad += 1;
+                let reason = format!("{} does not come at this cadence", newsletter.id);
+                note(&mut survey, BadRow { line: row.line, column: column.map(|c| c + 1), reason });
+            }
+            Ok(row) if row.status == Some(Status::Unsubscribed) => survey.left_elsewhere += 1,
+            Ok(row) => {
+                survey.good += 1;
+                let local = row.address.as_str().split('@').next().unwrap_or_default().to_lowercase();
+                survey.roles += i64::from(ROLES.contains(&local.as_str()));
+                if survey.first.len() < 3 {
+                    survey.first.push(row.address.to_string());
+                }
+            }
+            Err(bad) => {
+                survey.bad += 1;
+                note(&mut survey, bad);
+            }
+        }
+    }
+    Ok((rows.columns().clone(), survey))
+}
+
+fn note(survey: &mut Survey, bad: BadRow) {
+    if survey.told.len() < TOLD {
+        survey.told.push(bad);
+    }
+}
+
+fn told(name: &str, bad: &BadRow) -> String {
+    let column = bad.column.map(|column| format!(" column {column}:")).unwrap_or_default();
+    format!("{name}:{}:{column} {}", bad.line, bad.reason)
+}
+
+fn wrong_file(name: &str, bad: &BadRow) -> Failure {
+    Failure::usage(told(name, bad), LIST)
+}
+
+fn describe(columns: &Columns, survey: &Survey, out: &mut dyn Write) -> Result<(), Failure> {
+    let column = |index: usize| match columns.header.as_ref().and_then(|header| header.get(index)) {
+        Some(name) => format!("`{}`", output::plain(name)),
+        None => format!("column {}", index + 1),
+    };
+    let mut text =
+        format!("{} with addresses in {}", output::counted(survey.good, "row", "rows"), column(columns.address));
+    for (what, index) in [("cadence", columns.cadence), ("status", columns.status)] {
+        if let Some(index) = index {
+            text.push_str(&format!(", {what} in {}", column(index)));
+        }
+    }
+    writeln!(out, "{text}: {}{}", survey.first.join(", "), if survey.good > 3 { ", ..." } else { "" })?;
+    if survey.left_elsewhere > 0 {
+        writeln!(out, "{} left out: the status is not active", output::counted(survey.left_elsewhere, "row", "rows"))?;
+    }
+    if survey.roles > 0 {
+        let roles = output::counted(survey.roles, "address is of a function", "addresses are of functions");
+        writeln!(out, "{roles} (info@, postmaster@, ...): these seldom asked for mail")?;
+    }
+    Ok(())
+}
+
+async fn enter(
+    desk: &Desk,
+    newsletter: &Newsletter,
+    cadence: Cadence,
+    options: &Import,
+    source: &Source,
+) -> Result<Added, Failure> {
+    let (file, size) = source.open()?;
+    let mut rows = Rows::open(file).map_err(|bad| wrong_file(&options.file.display().to_string(), &bad))?;
+    let bar = progress(size);
+    let (status, consent) = consent(options.consent_source.as_deref(), "import");
+    let (_, unknown) = self::consent(None, "import");
+    let mut sum = Added::default();
+    // Rows that are pending where they come from stay so, whatever the operator vouches for.
+    let (mut vouched, mut pending) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next() {
+        let Ok(row) = row else { continue };
+        if row.status == Some(Status::Unsubscribed) || row.cadence.is_some_and(|c| !newsletter.cadences.contains(&c)) {
+            continue;
+        }
+        let batch = if row.status == Some(Status::Pending) { &mut pending } else { &mut vouched };
+        let status = if row.status == Some(Status::Pending) { Status::Pending } else { status };
+        batch.push(NewSubscription { cadence: row.cadence.unwrap_or(cadence), status, address: row.address });
+        if batch.len() >= BATCH {
+            let consent = if row.status == Some(Status::Pending) { &unknown } else { &consent };
+            sum = plus(sum, desk.store.add_subscriptions(&newsletter.id, batch, consent, desk.now).await?);
+            batch.clear();
+            bar.set_position(rows.position());
+        }
+    }
+    sum = plus(sum, desk.store.add_subscriptions(&newsletter.id, &vouched, &consent, desk.now).await?);
+    sum = plus(sum, desk.store.add_subscriptions(&newsletter.id, &pending, &unknown, desk.now).await?);
+    bar.finish_and_clear();
+    Ok(sum)
+}
+
+fn plus(a: Added, b: Added) -> Added {
+    Added {
+        added: a.added + b.added,
+        known: a.known + b.known,
+        unsubscribed: a.unsubscribed + b.unsubscribed,
+        suppressed: a.suppressed + b.suppressed,
+    }
+}
+
+fn tell(
+    desk: &Desk,
+    added: &Added,
+    options: &Import,
+    newsletter: &Newsletter,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let number = |n: u64| output::number(i64::try_from(n).unwrap_or(i64::MAX));
+    writeln!(
+        out,
+        "Imported {} into {}; {} were there already, {} had unsubscribed, {} must not be mailed",
+        number(added.added),
+        newsletter.id,
+        number(added.known),
+        number(added.unsubscribed),
+        number(added.suppressed)
+    )?;
+    if options.consent_source.is_none() && added.added > 0 {
+        writeln!(
+            out,
+            "They are pending and get no mail: send them to {}/subscribe, or import with --consent-source TEXT",
+            desk.settings.http.public_url
+        )?;
+    }
+    Ok(())
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn progress(size: u64) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:30} {percent}%  {bytes_per_sec}  {eta} left");
+    ProgressBar::new(size).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// The cadence asked for when the newsletter has it, else its default.
+///
+/// # Errors
+/// When it does not come at that cadence.
+pub fn offered(newsletter: &Newsletter, cadence: Option<Cadence>) -> Result<Cadence, Failure> {
+    match cadence {
+        None => Ok(newsletter.default_cadence),
+        Some(cadence) if newsletter.cadences.contains(&cadence) => Ok(cadence),
+        Some(cadence) => {
+            let offered: Vec<_> = newsletter.cadences.iter().map(|one| one.as_str()).collect();
+            Err(Failure::usage(
+                format!("{} does not come {cadence}", newsletter.id),
+                format!("it comes {}", offered.join(", ")),
+            ))
+        }
+    }
+}
+
+/// The status and proof that go with a consent source, or with none.
+pub fn consent(source: Option<&str>, way: &str) -> (Status, Consent) {
+    let (status, act, words) = match source.map(str::trim).filter(|source| !source.is_empty()) {
+        Some(source) => (Status::Active, ConsentAct::Vouched, source),
+        None => (Status::Pending, ConsentAct::Asked, "no consent source given"),
+    };
+    (status, Consent { act, source: way.into(), words: words.into(), network: None })
+}

@@ -1,0 +1,135 @@
+//! Lists of subscribers in and out.
+
+use super::{Answer, run};
+use std::fs;
+use std::path::Path;
+
+/// A folder after `init` with a list in it.
+fn with_list(list: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(run(folder.path(), &["init"]).code, 0);
+    fs::write(folder.path().join("list.csv"), list).unwrap();
+    folder
+}
+
+fn import(folder: &Path, more: &[&str]) -> Answer {
+    run(folder, &[&["subscribers", "import", "list.csv"], more].concat())
+}
+
+fn listed(folder: &Path, more: &[&str]) -> Vec<String> {
+    let answer = run(folder, &[&["subscribers", "list"], more].concat());
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    answer.out.lines().map(|line| line.split_whitespace().take(4).collect::<Vec<_>>().join(" ")).collect()
+}
+
+const GOOD: &str =
+    "name;e-mail;cadence\n\"Doe,\nJane\";jane@a.test;monthly\nJoe;joe@a.test;\nJane again;JANE@a.test;\n";
+
+#[test]
+fn a_list_is_imported_once_with_consent_and_as_pending_without() {
+    let folder = with_list(GOOD);
+    let answer = import(folder.path(), &[]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    assert!(answer.out.contains("Imported 2 into posts; 1 were there already"), "{}", answer.out);
+    assert!(answer.out.contains("They are pending and get no mail"), "{}", answer.out);
+    assert_eq!(listed(folder.path(), &[]), ["jane@a.test posts pending monthly", "joe@a.test posts pending weekly"]);
+
+    let folder = with_list(GOOD);
+    assert_eq!(import(folder.path(), &["--consent-source", "old list"]).code, 0);
+    assert_eq!(listed(folder.path(), &["joe"]), ["joe@a.test posts active weekly"]);
+    let shown = run(folder.path(), &["subscribers", "show", "joe@a.test"]).out;
+    assert!(shown.contains("vouched  import  old list"), "{shown}");
+}
+
+#[test]
+fn a_faulty_list_is_imported_not_at_all_or_in_its_good_part() {
+    let folder = with_list("email\njane@a.test\nnobody\njoe@a.test\n");
+    let answer = import(folder.path(), &[]);
+    assert_eq!((answer.code, answer.err.as_str()), (1, "error: list.csv:3: column 1: an address has an @ in it\n"));
+    assert_eq!(listed(folder.path(), &[]), ["No subscribers yet. To"]);
+    assert_eq!(import(folder.path(), &["--partial"]).code, 1);
+    assert_eq!(listed(folder.path(), &[]).len(), 2);
+}
+
+#[test]
+fn a_preview_imports_nothing() {
+    let folder = with_list(GOOD);
+    let answer = import(folder.path(), &["-n"]);
+    assert!(answer.code == 0 && answer.out.contains("Nothing was imported"), "{}", answer.out);
+    assert_eq!(listed(folder.path(), &[]), ["No subscribers yet. To"]);
+}
+
+#[test]
+fn whoever_left_stays_out_whatever_a_list_says() {
+    let folder = with_list(GOOD);
+    import(folder.path(), &["--consent-source", "old list"]);
+    assert_eq!(run(folder.path(), &["subscribers", "unsubscribe", "joe@a.test"]).code, 0);
+    let again = import(folder.path(), &["--consent-source", "another list"]);
+    assert!(again.out.contains("1 had unsubscribed"), "{}", again.out);
+    let added = run(folder.path(), &["subscribers", "add", "joe@a.test", "--consent-source", "asked"]);
+    assert_eq!(added.code, 3, "{}", added.out);
+    assert_eq!(listed(folder.path(), &["joe"]), ["joe@a.test posts unsubscribed weekly"]);
+}
+
+#[test]
+fn what_is_no_list_is_refused_before_anything_is_imported() {
+    for (bytes, word) in [(&b"\xff\xfea\0"[..], "UTF-16"), (b"", "empty"), (b"a,b\n1,2\n", "no column holds addresses")]
+    {
+        let folder = with_list("");
+        fs::write(folder.path().join("list.csv"), bytes).unwrap();
+        let answer = import(folder.path(), &[]);
+        assert!(answer.code == 2 && answer.err.contains(word), "{}", answer.err);
+    }
+}
+
+#[test]
+fn an_export_is_safe_in_a_spreadsheet_and_comes_back_the_same() {
+    let folder = with_list("email,status\n=cmd@a.test,active\n+tag@a.test,active\nwait@a.test,pending\n");
+    import(folder.path(), &["--consent-source", "old list"]);
+    run(folder.path(), &["subscribers", "add", "gone@a.test", "--consent-source", "asked"]);
+    run(folder.path(), &["subscribers", "unsubscribe", "gone@a.test"]);
+    let export = run(folder.path(), &["subscribers", "export"]).out;
+    assert!(export.lines().skip(1).all(|line| !line.starts_with(['=', '+', '-', '@'])), "{export}");
+    assert!(export.contains("\r\n'=cmd@a.test,posts,active,weekly,"), "{export}");
+    assert!(run(folder.path(), &["subscribers", "export", "--raw"]).out.contains("\r\n=cmd@a.test,"));
+
+    let other = with_list(&export);
+    assert_eq!(import(other.path(), &["--consent-source", "moved"]).code, 0);
+    let still = listed(folder.path(), &[]).into_iter().filter(|line| !line.contains("unsubscribed"));
+    let (mut still, mut moved) = (still.collect::<Vec<_>>(), listed(other.path(), &[]));
+    still.sort();
+    moved.sort();
+    assert_eq!(moved, still);
+}
+
+#[test]
+fn every_reading_command_answers_with_one_json_object() {
+    let folder = with_list(GOOD);
+    let before = run(folder.path(), &["status"]);
+    assert!(before.code == 3 && before.err.contains("help: `postroom serve` makes it"), "{}", before.err);
+    import(folder.path(), &["--consent-source", "old list"]);
+    for command in [
+        &["subscribers", "list"][..],
+        &["subscribers", "show", "jane@a.test"],
+        &["editions", "list"],
+        &["status"],
+        &["why", "jane@a.test"],
+    ] {
+        let answer = run(folder.path(), &[command, &["--json"]].concat());
+        let object: serde_json::Value = serde_json::from_str(&answer.out).unwrap();
+        assert_eq!((answer.code, &object["schema"]), (0, &1.into()), "{command:?}");
+    }
+}
+
+#[test]
+fn empty_answers_say_what_fills_them_and_unknown_ones_where_to_look() {
+    let folder = with_list(GOOD);
+    import(folder.path(), &[]);
+    assert!(run(folder.path(), &["editions", "list"]).out.contains("postroom plan"));
+    assert!(run(folder.path(), &["why", "jane@a.test"]).out.contains("no mail yet"));
+    for command in [&["why", "nobody@a.test"][..], &["editions", "show", "7"], &["editions", "approve", "7"]] {
+        let answer = run(folder.path(), command);
+        assert!(answer.code == 3 && answer.err.contains("\n  help: "), "{command:?}: {}", answer.err);
+    }
+    assert_eq!(run(folder.path(), &["subscribers", "add", "a@a.test", "--newsletter", "none"]).code, 2);
+}
