@@ -70,20 +70,20 @@ const CADENCE_NAMES: [&str; 2] = ["cadence", "frequency"];
 const STATUS_NAMES: [&str; 4] = ["status", "state", "subscriptionstatus", "subscriberstatus"];
 
 /// The rows of a file, good and bad.
-pub struct Rows<R> {
-    reader: csv::Reader<Metered<R>>,
+pub struct Rows<'a> {
+    reader: csv::Reader<Metered<'a>>,
     since: Rc<Cell<usize>>,
     columns: Columns,
     ended: bool,
     record: ByteRecord,
 }
 
-impl<R: Read> Rows<R> {
+impl<'a> Rows<'a> {
     /// Looks at the beginning of a file and finds out how to read it.
     ///
     /// # Errors
     /// One sentence when it is no list of subscribers.
-    pub fn open(mut file: R) -> Result<Rows<io::Chain<Cursor<Vec<u8>>, R>>, BadRow> {
+    pub fn open(mut file: impl Read + 'a) -> Result<Self, BadRow> {
         let mut sample = Vec::new();
         file.by_ref().take(SAMPLE as u64).read_to_end(&mut sample).map_err(|error| bad(1, None, error.to_string()))?;
         if sample.starts_with(b"\xff\xfe") || sample.starts_with(b"\xfe\xff") || sample.contains(&0) {
@@ -94,24 +94,20 @@ impl<R: Read> Rows<R> {
         }
         let columns = find_columns(&sample)?;
         let since = Rc::new(Cell::new(0));
-        let reader = Metered { inner: Cursor::new(sample).chain(file), since: since.clone() };
+        let reader = Metered { inner: Box::new(Cursor::new(sample).chain(file)), since: since.clone() };
         let reader = ReaderBuilder::new()
             .delimiter(columns.delimiter)
             .has_headers(columns.header.is_some())
             .flexible(true)
             .from_reader(reader);
-        Ok(Rows { reader, since, columns, ended: false, record: ByteRecord::new() })
+        Ok(Self { reader, since, columns, ended: false, record: ByteRecord::new() })
     }
-}
 
-impl<R> Rows<R> {
     /// How the file is read.
     pub fn columns(&self) -> &Columns {
         &self.columns
     }
-}
 
-impl<R: Read> Rows<R> {
     /// Bytes read so far.
     pub fn position(&self) -> u64 {
         self.reader.position().byte()
@@ -141,7 +137,7 @@ impl<R: Read> Rows<R> {
     }
 }
 
-impl<R: Read> Iterator for Rows<R> {
+impl Iterator for Rows<'_> {
     type Item = Result<Row, BadRow>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -236,12 +232,12 @@ fn find_delimiter(sample: &[u8]) -> u8 {
 }
 
 /// Counts what is read for one row, and ends a row that never ends.
-struct Metered<R> {
-    inner: R,
+struct Metered<'a> {
+    inner: Box<dyn Read + 'a>,
     since: Rc<Cell<usize>>,
 }
 
-impl<R: Read> Read for Metered<R> {
+impl Read for Metered<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.since.get() > LONGEST_ROW {
             return Err(io::Error::other("the row that begins here does not end; a quote is not closed"));
@@ -311,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_quote_that_is_never_closed_does_not_fill_the_memory() {
-        let endless = io::Read::chain(&b"email\na@x.test\n\""[..], io::repeat(b'x'));
+        let endless = b"email\na@x.test\n\"".chain(io::repeat(b'x'));
         let rows: Vec<_> = Rows::open(endless).unwrap().collect();
         assert_eq!(rows.len(), 2);
         assert!(rows[1].as_ref().unwrap_err().reason.contains("a quote is not closed"), "{rows:?}");
