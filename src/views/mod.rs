@@ -6,12 +6,14 @@
 //! | [`words`], [`dates`] | the catalogue of every word, dates and numbers in it |
 //! | [`tokens`] | colours, spaces and fonts, with their contrast proven |
 //! | [`model`] | what each mail is told |
+//! | [`pages`] | the pages readers see |
 //! | [`field`] | what differs from copy to copy of a frozen mail |
 //! | [`wrap`] | lines of plain text |
 
 pub mod dates;
 pub mod field;
 pub mod model;
+pub mod pages;
 pub mod tokens;
 pub mod words;
 pub mod wrap;

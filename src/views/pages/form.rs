@@ -1,0 +1,237 @@
+//! The subscribe form, on its own page and inside others, and what follows it.
+
+use maud::{Markup, html};
+
+use super::frame::{Head, Site, Tab};
+use crate::domain::cadence::Cadence;
+use crate::domain::newsletter::Newsletter;
+
+/// The field that people do not see and machines fill in.
+pub const TRAP: &str = "website";
+
+/// What the form shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Form<'a> {
+    /// What can be had: one, or several to choose from; never empty.
+    pub newsletters: &'a [Newsletter],
+    /// The id chosen so far.
+    pub newsletter: Option<&'a str>,
+    /// The cadence chosen so far.
+    pub cadence: Option<Cadence>,
+    /// The address entered so far.
+    pub email: &'a str,
+    /// What was wrong with the last try.
+    pub faults: &'a [FormFault],
+}
+
+/// What was wrong with a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FormFault {
+    /// The address, and why.
+    Email(String),
+    /// No such newsletter, or none chosen.
+    Newsletter,
+    /// Not one of the newsletter's cadences.
+    Cadence {
+        /// The newsletter's title.
+        newsletter: String,
+    },
+}
+
+impl FormFault {
+    /// Name of the field in forms and JSON.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Email(_) => "email",
+            Self::Newsletter => "newsletter",
+            Self::Cadence { .. } => "cadence",
+        }
+    }
+
+    /// What to do about it, a sentence.
+    pub fn sentence(&self, site: &Site<'_>) -> String {
+        let words = site.words;
+        match self {
+            Self::Email(reason) => words.say("page.form.fault.email", &[("reason", reason)]),
+            Self::Newsletter => words.say("page.form.fault.newsletter", &[]),
+            Self::Cadence { newsletter } => words.say("page.form.fault.cadence", &[("newsletter", newsletter)]),
+        }
+    }
+}
+
+impl<'a> Form<'a> {
+    /// An empty form for these newsletters.
+    pub fn new(newsletters: &'a [Newsletter]) -> Self {
+        Self { newsletters, newsletter: None, cadence: None, email: "", faults: &[] }
+    }
+
+    fn single(&self) -> Option<&'a Newsletter> {
+        match self.newsletters {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    /// Every cadence any of them offers, most frequent first.
+    fn cadences(&self) -> impl Iterator<Item = Cadence> + '_ {
+        Cadence::ALL.into_iter().filter(|c| self.newsletters.iter().any(|n| n.cadences.contains(c)))
+    }
+
+    fn fault(&self, field: &str) -> Option<&FormFault> {
+        self.faults.iter().find(|fault| fault.field() == field)
+    }
+}
+
+/// What somebody agrees to by sending the form: kept as proof of consent.
+pub fn consent(site: &Site<'_>, newsletter: &Newsletter, cadence: Cadence) -> String {
+    let cadence = site.cadence(newsletter, cadence);
+    site.words.say("page.form.consent", &[("newsletter", &newsletter.title), ("cadence", &cadence)])
+}
+
+/// The form itself, with a summary of what was wrong above it.
+pub fn form(site: &Site<'_>, form: &Form<'_>) -> Markup {
+    let words = site.words;
+    html! {
+        (summary(site, form))
+        form method="post" action="/subscribe" {
+            @match form.single() {
+                Some(only) => input type="hidden" name="newsletter" value=(only.id);,
+                None => (newsletters(site, form)),
+            }
+            label for="email" { (words.say("page.form.email", &[])) }
+            (error(site, form, "email"))
+            p {
+                input #email type="email" name="email" value=(form.email) required autocomplete="email"
+                    inputmode="email" maxlength="254" aria-invalid=[form.fault("email").map(|_| "true")]
+                    aria-describedby=[form.fault("email").map(|_| "email-error")];
+            }
+            (cadences(site, form))
+            p.trap aria-hidden="true" {
+                label for="website" { (words.say("page.form.trap", &[])) }
+                input #website type="text" name=(TRAP) tabindex="-1" autocomplete="off";
+            }
+            p { button { (words.say("page.form.submit", &[])) } }
+            p.hint { (words.say("page.form.promise", &[])) }
+        }
+    }
+}
+
+fn summary(site: &Site<'_>, form: &Form<'_>) -> Markup {
+    html! {
+        @if !form.faults.is_empty() {
+            div.faults role="alert" {
+                h2 { (site.words.say("page.form.faults", &[])) }
+                ul {
+                    @for fault in form.faults {
+                        li { a href={ "#" (fault.field()) } { (fault.sentence(site)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn error(site: &Site<'_>, form: &Form<'_>, field: &str) -> Markup {
+    html! {
+        @if let Some(fault) = form.fault(field) {
+            p.error id={ (field) "-error" } { (fault.sentence(site)) }
+        }
+    }
+}
+
+fn newsletters(site: &Site<'_>, form: &Form<'_>) -> Markup {
+    html! {
+        fieldset #newsletter aria-describedby=[form.fault("newsletter").map(|_| "newsletter-error")] {
+            legend { (site.words.say("page.form.newsletter", &[])) }
+            (error(site, form, "newsletter"))
+            @for newsletter in form.newsletters {
+                label.choice {
+                    input type="radio" name="newsletter" value=(newsletter.id) required
+                        checked[form.newsletter == Some(newsletter.id.as_str())];
+                    span { (newsletter.title) span.hint { (newsletter.description) } }
+                }
+            }
+        }
+    }
+}
+
+fn cadences(site: &Site<'_>, form: &Form<'_>) -> Markup {
+    let words = site.words;
+    let single = form.single();
+    let chosen = form.cadence.or(single.map(|n| n.default_cadence)).or(form.cadences().last());
+    let note = match single {
+        Some(newsletter) => words.say("page.cadence.zone", &[("zone", newsletter.zone.name())]),
+        None => words.say("page.cadence.zone_loose", &[]),
+    };
+    let choices: Vec<(Cadence, String)> = form
+        .cadences()
+        .map(|c| (c, single.map_or_else(|| site.loose_cadence(c), |newsletter| site.cadence(newsletter, c))))
+        .collect();
+    html! {
+        fieldset #cadence aria-describedby=[form.fault("cadence").map(|_| "cadence-error")] {
+            legend { (words.say("page.form.cadence", &[])) }
+            (error(site, form, "cadence"))
+            (radios(&choices, chosen))
+            p.hint { (note) }
+        }
+    }
+}
+
+/// Radio buttons with full sentences.
+pub fn radios(choices: &[(Cadence, String)], chosen: Option<Cadence>) -> Markup {
+    html! {
+        @for (cadence, sentence) in choices {
+            label.choice {
+                input type="radio" name="cadence" value=(cadence.as_str()) required checked[chosen == Some(*cadence)];
+                span { (sentence) }
+            }
+        }
+    }
+}
+
+/// `/subscribe` and `/subscribe/NEWSLETTER`.
+pub fn subscribe(site: &Site<'_>, model: &Form<'_>) -> Markup {
+    let words = site.words;
+    let (title, description) = match model.single() {
+        Some(only) => (words.say("page.subscribe.title", &[("newsletter", &only.title)]), only.description.as_str()),
+        None => (words.say("page.subscribe.title_many", &[]), site.description),
+    };
+    let canonical = format!("{}/subscribe", site.public_url);
+    site.page(
+        Head { title: &title, tab: Tab::Subscribe, canonical: Some(&canonical) },
+        html! {
+            h1 { (title) }
+            @if !description.is_empty() { p.lead { (description) } }
+            (form(site, model))
+            p.hint { (words.say("page.subscribe.known", &[])) }
+        },
+    )
+}
+
+/// `/subscribe/sent`: the same for every address, known or not.
+pub struct Sent<'a> {
+    /// Who the mail comes from: `Example Blog <news@example.org>`.
+    pub from: &'a str,
+    /// Its subject.
+    pub subject: &'a str,
+}
+
+/// What to do after the form.
+pub fn sent(site: &Site<'_>, model: &Sent<'_>) -> Markup {
+    let words = site.words;
+    let title = words.say("page.sent.title", &[]);
+    site.page(
+        Head { title: &title, tab: Tab::Subscribe, canonical: None },
+        html! {
+            h1 { (title) }
+            p.lead { (words.say("page.sent.lead", &[])) }
+            ul {
+                li { (words.say("page.sent.from", &[("from", model.from)])) }
+                li { (words.say("page.sent.subject", &[("subject", model.subject)])) }
+                li { (words.say("page.sent.wait", &[])) }
+                li { (words.say("page.sent.limit", &[])) }
+            }
+            p { (words.say("page.sent.again", &[])) " " a href="/subscribe" { (words.say("page.sent.retry", &[])) } "." }
+        },
+    )
+}

@@ -1,0 +1,71 @@
+//! `/s/TOKEN`: how often, or not at all.
+
+use maud::{Markup, html};
+
+use super::form::radios;
+use super::frame::{Head, Site, Tab};
+use crate::domain::Timestamp;
+use crate::domain::cadence::Cadence;
+use crate::domain::newsletter::Newsletter;
+
+/// What a reader may change.
+pub struct Preferences<'a> {
+    /// Masked.
+    pub address: &'a str,
+    /// What they get.
+    pub newsletter: &'a Newsletter,
+    /// How often now.
+    pub cadence: Cadence,
+    /// When they confirmed.
+    pub since: Option<Timestamp>,
+    /// Just saved: say what is true now.
+    pub saved: bool,
+    /// The path this page posts to.
+    pub action: &'a str,
+    /// Path of the unsubscribe page.
+    pub leave: &'a str,
+}
+
+/// The present state first, then the choices, then the way out.
+pub fn preferences(site: &Site<'_>, model: &Preferences<'_>) -> Markup {
+    let words = site.words;
+    let title = words.say("page.preferences.title", &[]);
+    let lead =
+        words.say("page.preferences.lead", &[("address", model.address), ("newsletter", &model.newsletter.title)]);
+    let choices: Vec<(Cadence, String)> =
+        model.newsletter.cadences.iter().map(|&c| (c, site.cadence(model.newsletter, c))).collect();
+    site.page(
+        Head { title: &title, tab: Tab::Elsewhere, canonical: None },
+        html! {
+            h1 { (title) }
+            @if model.saved { (saved(site, model)) }
+            p.lead { (lead) }
+            @if let Some(since) = model.since {
+                p.meta { (words.say("page.preferences.since", &[("date", &words.date(since, site.zone))])) }
+            }
+            form method="post" action=(model.action) {
+                fieldset {
+                    legend { (words.say("page.form.cadence", &[])) }
+                    (radios(&choices, Some(model.cadence)))
+                    p.hint { (words.say("page.cadence.zone", &[("zone", model.newsletter.zone.name())])) }
+                }
+                button { (words.say("page.preferences.submit", &[])) }
+            }
+            section.aside {
+                h2 { (words.say("page.preferences.leave_title", &[])) }
+                p { (words.say("page.preferences.leave_hint", &[])) }
+                p { a.button.quiet href=(model.leave) { (words.say("page.preferences.leave", &[])) } }
+            }
+        },
+    )
+}
+
+fn saved(site: &Site<'_>, model: &Preferences<'_>) -> Markup {
+    let cadence = site.cadence(model.newsletter, model.cadence);
+    html! {
+        div.done role="status" {
+            p { strong { (site.words.say("page.preferences.saved", &[("cadence", &cadence)])) } }
+            p { (site.next(model.newsletter, model.cadence)) }
+        }
+    }
+}

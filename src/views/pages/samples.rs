@@ -1,0 +1,303 @@
+//! Every page with something in it, for previews and the tests that hold the
+//! look: one name, one whole page.
+
+use super::confirm::{Broken, Confirm, Welcome, broken, confirm, welcome};
+use super::editions::{EditionLine, editions};
+use super::faults::{Fault, fault};
+use super::feeds::{FeedLine, Feeds, feeds};
+use super::form::{Form, FormFault, Sent, sent, subscribe};
+use super::frame::Site;
+use super::posts::{PostLine, archive, home, post};
+use super::preferences::{Preferences, preferences};
+use super::unsubscribe::{Leaving, Returned, done, returned, unsubscribe};
+use crate::domain::Timestamp;
+use crate::domain::cadence::{Cadence, When};
+use crate::domain::newsletter::Newsletter;
+use crate::domain::post::{Access, Entry, Post, Topic};
+use crate::domain::time::Span;
+use crate::views::words::Words;
+
+const NOW: Timestamp = Timestamp(1_779_433_200_000); // Friday 22 May 2026, 09:00 in Berlin
+const ADDRESS: &str = "j***@example.com";
+const PATH: &str = "/s/TOKEN";
+
+/// Every page as `(name, HTML)`.
+pub fn all(words: &Words) -> Vec<(&'static str, String)> {
+    let site = site(words);
+    let Ok(newsletters) = newsletters() else { return Vec::new() };
+    let (one, two) = (&newsletters[..1], &newsletters[..]);
+    let mut pages = posts_and_feeds(&site, one);
+    pages.extend(joining(&site, one, two));
+    pages.extend(leaving(&site, &newsletters[0]));
+    pages.extend(wrong(&site, one));
+    pages
+}
+
+fn site(words: &Words) -> Site<'_> {
+    Site {
+        words,
+        title: "Example Blog",
+        description: "Notes on programming languages, slow software and the repair of old radios.",
+        language: "en",
+        home: "https://example.org/",
+        public_url: "https://news.example.org",
+        postal_address: Some("Example Blog, 1 Example Street, Example City"),
+        zone: chrono_tz::Europe::Berlin,
+        now: NOW,
+    }
+}
+
+fn newsletters() -> Result<Vec<Newsletter>, String> {
+    let newsletter = |id: &str, title: &str, description: &str| {
+        Ok::<_, String>(Newsletter {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            description: description.to_owned(),
+            cadences: Cadence::ALL.to_vec(),
+            default_cadence: Cadence::Weekly,
+            daily: When::parse(Cadence::Daily, "09:00")?,
+            weekly: When::parse(Cadence::Weekly, "Fri 09:00")?,
+            monthly: When::parse(Cadence::Monthly, "1 09:00")?,
+            zone: chrono_tz::Europe::Berlin,
+            topics: Vec::new(),
+            approval: false,
+            settle: Span::minutes(10),
+        })
+    };
+    Ok(vec![
+        newsletter("blog", "Example Blog", "Notes on programming languages, slow software and old radios.")?,
+        newsletter("radio", "The Radio Bench", "Only the repairs, with pictures and part numbers.")?,
+    ])
+}
+
+fn posts_and_feeds(site: &Site<'_>, one: &[Newsletter]) -> Vec<(&'static str, String)> {
+    let posts = posts();
+    let feed = |topic: Option<&str>, folder: &str| FeedLine {
+        topic: topic.map(str::to_owned),
+        latest: Some(NOW),
+        addresses: [("RSS", "feed.xml"), ("Atom", "atom.xml"), ("JSON Feed", "feed.json")]
+            .map(|(name, file)| (name, format!("{}/{folder}{file}", site.public_url)))
+            .to_vec(),
+    };
+    let lines = [feed(None, ""), feed(Some("Rust"), "topics/rust/"), feed(Some("Radio repair"), "topics/radio/")];
+    let past = past_editions();
+    vec![
+        ("home", home(site, &posts[..5], &Form::new(one)).into_string()),
+        ("home-empty", home(site, &[], &Form::new(one)).into_string()),
+        ("archive", archive(site, &posts).into_string()),
+        ("archive-empty", archive(site, &[]).into_string()),
+        ("post", post(site, &whole_post()).into_string()),
+        ("editions", editions(site, &past).into_string()),
+        ("editions-empty", editions(site, &[]).into_string()),
+        ("feeds", feeds(site, &Feeds { lines: &lines, full_text: true }).into_string()),
+    ]
+}
+
+fn joining(site: &Site<'_>, one: &[Newsletter], two: &[Newsletter]) -> Vec<(&'static str, String)> {
+    let faults = [FormFault::Email("an address has an @ in it".to_owned())];
+    let wrong = Form { email: "jane.example.com", faults: &faults, ..Form::new(one) };
+    let many = [
+        FormFault::Email("an address has an @ in it".to_owned()),
+        FormFault::Newsletter,
+        FormFault::Cadence { newsletter: two[1].title.clone() },
+    ];
+    let all_wrong = Form { faults: &many, ..Form::new(two) };
+    let mail = Sent { from: "Example Blog <news@example.org>", subject: "Confirm your subscription to Example Blog" };
+    let question =
+        Confirm { address: ADDRESS, newsletter: &one[0], cadence: Cadence::Weekly, action: "/confirm/TOKEN" };
+    let latest = past_editions().into_iter().next();
+    let in_now = Welcome {
+        address: ADDRESS,
+        newsletter: &one[0],
+        cadence: Cadence::Weekly,
+        manage: PATH,
+        latest: latest.as_ref(),
+    };
+    vec![
+        ("subscribe", subscribe(site, &Form::new(one)).into_string()),
+        ("subscribe-several", subscribe(site, &Form::new(two)).into_string()),
+        ("subscribe-fault", subscribe(site, &wrong).into_string()),
+        ("subscribe-faults", subscribe(site, &all_wrong).into_string()),
+        ("sent", sent(site, &mail).into_string()),
+        ("confirm", confirm(site, &question).into_string()),
+        ("welcome", welcome(site, &in_now).into_string()),
+    ]
+}
+
+fn leaving(site: &Site<'_>, newsletter: &Newsletter) -> Vec<(&'static str, String)> {
+    let leave = Leaving { address: ADDRESS, newsletter, less: Some(Cadence::Monthly), path: PATH };
+    let choices = |saved| Preferences {
+        address: ADDRESS,
+        newsletter,
+        cadence: Cadence::Weekly,
+        since: Some(NOW.minus(Span::days(400))),
+        saved,
+        action: PATH,
+        leave: "/s/TOKEN/unsubscribe",
+    };
+    let back = |less| Returned { address: ADDRESS, newsletter, cadence: Cadence::Monthly, less };
+    vec![
+        ("preferences", preferences(site, &choices(false)).into_string()),
+        ("preferences-saved", preferences(site, &choices(true)).into_string()),
+        ("unsubscribe", unsubscribe(site, &leave).into_string()),
+        ("unsubscribed", done(site, &leave, Some(NOW.plus(Span::days(7)))).into_string()),
+        ("unsubscribed-long-ago", done(site, &leave, None).into_string()),
+        ("returned", returned(site, &back(false)).into_string()),
+        ("less-often", returned(site, &back(true)).into_string()),
+    ]
+}
+
+fn wrong(site: &Site<'_>, one: &[Newsletter]) -> Vec<(&'static str, String)> {
+    let again = Form::new(one);
+    let broken = |why| broken(site, why, &again).into_string();
+    let page = |model: Fault| fault(site, &model).into_string();
+    vec![
+        ("link-expired", broken(Broken::Expired)),
+        ("link-damaged", broken(Broken::Damaged)),
+        ("link-ended", broken(Broken::Ended)),
+        ("undo-too-late", broken(Broken::TooLate)),
+        ("fault-400", page(Fault::Garbled)),
+        ("fault-404", page(Fault::Unknown)),
+        ("fault-405", page(Fault::Method)),
+        ("fault-408", page(Fault::Slow)),
+        ("fault-410-post", page(Fault::PostRemoved)),
+        ("fault-410-edition", page(Fault::EditionCancelled)),
+        ("fault-413", page(Fault::TooLarge)),
+        ("fault-415", page(Fault::Kind)),
+        ("fault-429", page(Fault::TooMany("12 minutes".to_owned()))),
+        ("fault-500", page(Fault::Broken)),
+        ("fault-503", page(Fault::Unavailable)),
+    ]
+}
+
+fn past_editions() -> Vec<EditionLine> {
+    let line = |number, subject: &str, weeks: i64| EditionLine {
+        number,
+        subject: subject.to_owned(),
+        newsletter: "Example Blog".to_owned(),
+        sealed: NOW.minus(Span::days(weeks * 7)),
+    };
+    vec![
+        line(42, "Borrow checker notes and 4 more", 0),
+        line(41, "A capacitor that lied", 1),
+        line(40, "What the linker knows, and when it forgets it, and why nobody noticed for nine years", 2),
+        line(9, "The first winter", 28),
+    ]
+}
+
+fn posts() -> Vec<PostLine> {
+    let line = |title: &str, days, language: Option<&str>| PostLine {
+        title: title.to_owned(),
+        url: format!("https://example.org/{}/", crate::domain::post::slugify(title)),
+        date: NOW.minus(Span::days(days)),
+        language: language.map(str::to_owned),
+        minutes: 6,
+    };
+    vec![
+        line("Borrow checker notes", 2, None),
+        line("A capacitor that lied", 9, None),
+        line("What the linker knows, and when it forgets it, and why nobody noticed for nine years", 15, None),
+        line("مذكرات عن إصلاح الراديو القديم", 30, Some("ar")),
+        line("Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichenverordnung", 44, Some("de")),
+        line("The first winter", 190, None),
+        line("Why this blog has no comments", 400, None),
+    ]
+}
+
+const HTML: &str = r##"<p>Two-phase borrows let <code>vec.push(vec.len())</code> compile. They still surprise people who write iterators, and there are three places where that happens.<sup><a href="#fn1" id="ref1">1</a></sup></p>
+<h2>The first place</h2>
+<pre><code>fn longest&lt;'a&gt;(left: &amp;'a str, right: &amp;'a str) -&gt; &amp;'a str { if left.len() &gt; right.len() { left } else { right } }
+</code></pre>
+<blockquote><p>A borrow is a promise, and the checker has a long memory.</p></blockquote>
+<table><thead><tr><th>Form</th><th align="right">Accepted since</th><th>Remark</th></tr></thead><tbody><tr><td>two-phase</td><td align="right">1.31</td><td>only autoref</td></tr><tr><td>reservations</td><td align="right">1.36</td><td>with a warning</td></tr></tbody></table>
+<ul><li>Read the error from below.</li><li>Name the lifetime.</li></ul>
+<p>See <a href="https://example.org/2026/05/linker/">what the linker knows</a> for the rest.</p>
+<hr><ol><li id="fn1"><p>The count is disputed. <a href="#ref1">Back</a></p></li></ol>"##;
+
+fn whole_post() -> Post {
+    let entry = Entry {
+        identity: "borrow-checker-notes".to_owned(),
+        guid: None,
+        path: "2026-05-20-borrow-checker-notes.md".to_owned(),
+        content_hash: [0; 32],
+        title: "Borrow checker notes".to_owned(),
+        slug: "borrow-checker-notes".to_owned(),
+        url: "https://example.org/2026/05/borrow-checker-notes/".to_owned(),
+        date: NOW.minus(Span::days(2)),
+        updated: None,
+        expires: None,
+        draft: false,
+        summary: "Why two-phase borrows exist, and the three places they still surprise people.".to_owned(),
+        html: HTML.to_owned(),
+        topics: ["Rust", "Compilers"].iter().filter_map(|name| Topic::named(name)).collect(),
+        authors: vec!["Jane Example".to_owned()],
+        language: None,
+        words: 1_400,
+        access: Access::Public,
+    };
+    Post {
+        id: 1,
+        seq: Some(1),
+        feed_id: entry.url.clone(),
+        mailable: true,
+        public_since: Some(entry.date),
+        edited: None,
+        entry,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_is_whole_works_without_script_and_shows_nothing_of_another_site() {
+        let pages = all(&Words::english());
+        assert!(pages.len() > 30);
+        for (name, html) in pages {
+            for once in ["<!DOCTYPE html>", "<html lang=\"en\" dir=\"ltr\">", "<h1", "<main id=\"main\">", "<title>"] {
+                assert_eq!(html.matches(once).count(), 1, "{name}: {once}");
+            }
+            for never in ["<script", "style=\"", "onclick", "javascript:", "autofocus", "placeholder", "{", ">page."] {
+                assert!(!html.contains(never) || (name == "post" && never == "{"), "{name}: {never}");
+            }
+            for source in ["src=\"", "srcset=", "@import", "<iframe"] {
+                assert!(!html.contains(source), "{name}: {source}");
+            }
+        }
+    }
+
+    #[test]
+    fn headings_never_skip_a_level() {
+        for (name, html) in all(&Words::english()) {
+            let levels: Vec<u8> = html
+                .match_indices("<h")
+                .filter_map(|(at, _)| html.as_bytes().get(at + 2))
+                .copied()
+                .filter(u8::is_ascii_digit)
+                .map(|digit| digit - b'0')
+                .collect();
+            assert_eq!(levels.first(), Some(&1), "{name}");
+            assert!(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{name}: {levels:?}");
+        }
+    }
+
+    #[test]
+    fn every_field_has_a_label_and_every_fault_points_to_its_field() {
+        for (name, html) in all(&Words::english()) {
+            for field in ["email", "website"] {
+                if html.contains(&format!("id=\"{field}\"")) {
+                    assert!(html.contains(&format!("<label for=\"{field}\"")), "{name}: {field}");
+                }
+            }
+            for (at, _) in html.match_indices("aria-describedby=\"") {
+                let id = html[at..].split('"').nth(1).unwrap();
+                assert!(html.contains(&format!("id=\"{id}\"")), "{name}: {id}");
+            }
+            for (at, _) in html.match_indices("href=\"#") {
+                let id = html[at + 7..].split('"').next().unwrap();
+                assert!(html.contains(&format!("id=\"{id}\"")), "{name}: #{id}");
+            }
+        }
+    }
+}
