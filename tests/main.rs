@@ -6,3 +6,4 @@ mod feeds;
 mod golden;
 mod house;
 mod real;
+mod transport;

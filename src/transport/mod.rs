@@ -4,13 +4,23 @@
 //! the report. Making the bytes (headers, encodings, DKIM) is done here too.
 
 mod body;
+mod dots;
+mod file;
 mod header;
 pub mod message;
+pub mod relay;
+mod reply;
+mod session;
+mod smtp;
+mod tls;
+mod wire;
 
 use futures_util::future::BoxFuture;
 
-use crate::domain::Address;
 use crate::domain::delivery::{Mark, Report};
+use crate::domain::{Address, Fault};
+
+pub use relay::{RelayConfig, Route};
 
 /// The SMTP envelope of one message: one recipient each, so that every copy
 /// has an answer of its own.
@@ -70,4 +80,16 @@ pub trait Connection: Send {
 
     /// Ends the connection politely when that is possible, within 5 s.
     fn close(self: Box<Self>) -> BoxFuture<'static, ()>;
+}
+
+/// Makes the way out that `config` describes. Nothing is connected yet.
+///
+/// # Errors
+/// What is wrong with the configuration: a password that would travel in
+/// clear, a certificate that cannot be read, a machine that trusts none.
+pub fn open(config: RelayConfig) -> Result<Box<dyn Transport>, Fault> {
+    match config.route.clone() {
+        Route::Folder(path) => Ok(Box::new(file::Folder::new(path, config.connections.max(1)))),
+        Route::Smtp { host, port, tls } => Ok(Box::new(smtp::Smtp::new(config, host, port, tls)?)),
+    }
 }

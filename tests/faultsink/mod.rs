@@ -101,6 +101,7 @@ pub struct Script {
     keywords: Vec<String>,
     tls: Option<tls::Tls>,
     login: Option<(String, String)>,
+    mechanisms: Option<String>,
     pause: Option<Duration>,
 }
 
@@ -139,6 +140,12 @@ impl Script {
     /// Offered only over TLS when the script has TLS.
     pub fn login(mut self, user: &str, password: &str) -> Self {
         self.login = Some((user.into(), password.into()));
+        self
+    }
+
+    /// The mechanisms offered to log in, instead of `PLAIN LOGIN XOAUTH2`.
+    pub fn mechanisms(mut self, names: &str) -> Self {
+        self.mechanisms = Some(names.into());
         self
     }
 

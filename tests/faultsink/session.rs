@@ -110,7 +110,7 @@ impl Session<'_> {
             lines.push("STARTTLS".into());
         }
         if script.login.is_some() && (script.tls.is_none() || self.is_encrypted()) {
-            lines.push("AUTH PLAIN LOGIN XOAUTH2".into());
+            lines.push(format!("AUTH {}", script.mechanisms.as_deref().unwrap_or("PLAIN LOGIN XOAUTH2")));
         }
         lines.push("ENHANCEDSTATUSCODES".into());
         let reply: Vec<String> = lines.iter().map(|line| format!("250 {line}")).collect();
