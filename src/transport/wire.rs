@@ -153,7 +153,7 @@ fn cleaned(line: &[u8]) -> Vec<u8> {
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    let mut out = text[..end].as_bytes().to_vec();
+    let mut out = text.as_bytes()[..end].to_vec();
     if out.len() == 3 {
         out.push(b' ');
     }

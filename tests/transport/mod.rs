@@ -26,7 +26,8 @@ fn config(sink: &Sink) -> RelayConfig {
 /// The same with deadlines a test can wait for, when `act` lets one pass.
 fn hasty(mut config: RelayConfig, act: &Act) -> RelayConfig {
     let act = if let Act::Take(inner) = act { inner } else { act };
-    if matches!(act, Act::Silence | Act::Drip(..)) {
+    let half_a_line = matches!(act, Act::Raw(bytes) if !bytes.ends_with(b"\n"));
+    if half_a_line || matches!(act, Act::Silence | Act::Drip(..)) {
         let limit = Duration::from_millis(500);
         let usual = config.deadlines;
         config.deadlines =

@@ -1,6 +1,6 @@
 //! TLS and AUTH: nothing in clear that must not be, nobody trusted who cannot prove it.
 
-use postroom::domain::delivery::{Outcome, Phase, Report};
+use postroom::domain::delivery::{Outcome, Phase};
 use postroom::transport::relay::Tls;
 use postroom::transport::{RelayConfig, Route, open};
 
