@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const READERS: usize = 200;
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// For all the mail of one edition to lie in the Maildirs, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -21,9 +20,7 @@ fn blog(relay_port: u16) -> Site {
     let key = site.path("dkim.pem");
     run(command("openssl").args(["genrsa", "-out"]).arg(&key).arg("2048"));
     fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("chmod");
-    for number in 1..=20 {
-        site.settled_post(&format!("old-{number}"), DAY * number);
-    }
+    site.baseline();
     site
 }
 

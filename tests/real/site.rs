@@ -1,7 +1,7 @@
 //! A blog of a test's own: posts and settings in a temporary folder, and the real binary at work on them.
 
 use super::web::{self, Answer};
-use super::{account, free_port, wait_until};
+use super::{free_port, wait_until};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -39,6 +39,13 @@ impl Site {
         self.folder.path().join(name)
     }
 
+    /// Twenty posts that were there before Postroom, one a day.
+    pub fn baseline(&self) {
+        for day in 1..=20 {
+            self.settled_post(&format!("old-{day}"), Duration::from_secs(day * 24 * 60 * 60));
+        }
+    }
+
     /// Writes a post dated `age` before now; the file looks as if it had lain there for a minute, so that it is no
     /// longer taken for half-written.
     pub fn settled_post(&self, slug: &str, age: Duration) {
@@ -51,8 +58,8 @@ impl Site {
     pub fn post(&self, slug: &str, age: Duration) -> PathBuf {
         let date = chrono::DateTime::<chrono::Utc>::from(SystemTime::now() - age).to_rfc3339();
         let text = format!(
-            "---\ntitle: \"On {slug}: naïve questions\"\ndate: {date}\ntags: [tests, {slug}]\n---\n\
-             What *{slug}* is about, in one sentence with a [link](/about).\n\n\
+            "---\ntitle: \"About {slug}\"\ndate: {date}\ntags: [tests, {slug}]\n---\n\
+             What *{slug}* is about, in one naïve sentence with a [link](/about).\n\n\
              ## A heading\n\n```rust\nfn main() {{}}\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
         );
         let file = self.path("posts").join(format!("{slug}.md"));
@@ -179,12 +186,4 @@ fn tail(log: &Path) -> String {
     let text = String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned();
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(200)..].join("\n")
-}
-
-/// Runs a command of the binary that is expected to fail, and gives its exit code and standard error.
-#[track_caller]
-pub fn refusal(command: &mut Command) -> (i32, String) {
-    let output = command.output().expect("the binary");
-    assert!(!output.status.success(), "a failure was expected: {}", account(command, &output));
-    (output.status.code().expect("a code"), String::from_utf8_lossy(&output.stderr).into_owned())
 }
