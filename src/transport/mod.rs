@@ -4,6 +4,8 @@
 //! the report. Making the bytes (headers, encodings, DKIM) is done here too.
 
 mod body;
+mod canonical;
+pub mod dkim;
 mod dots;
 mod file;
 mod header;
