@@ -112,6 +112,23 @@ fn only_views_and_the_demos_inbox_write_markup() {
 }
 
 #[test]
+fn every_view_has_a_sample() {
+    let views = sources("src/views");
+    let folder = |source: &Source| Path::new(&source.path).parent().map(Path::to_owned);
+    let mut offences = vec![];
+    for view in views.iter().filter(|view| !view.path.contains("samples")) {
+        for (line, name) in view.functions_giving(&["Markup", "Mail"]) {
+            // A sample of its own, or it is a piece of other views and seen in theirs.
+            if !views.iter().any(|other| folder(other) == folder(view) && other.uses(&name)) {
+                offences.push(format!("{}:{line}: {name}", view.path));
+            }
+        }
+    }
+    none("views that no sample shows", &offences);
+    assert!(views.iter().any(|view| view.path.contains("samples")), "where did the samples go?");
+}
+
+#[test]
 fn the_nouns_do_no_input_or_output() {
     let foreign = ["async", "tokio", "serde", "sqlx", "axum", "lettre", "maud", "std::fs", "std::net", "std::io"];
     none("input, output or a framework in src/domain", &strays(&foreign, |source| source.room != "domain"));

@@ -117,6 +117,33 @@ impl Source {
         (0..self.tokens.len()).filter(matches).map(|at| self.tokens[at].line).collect()
     }
 
+    /// The public functions that give one of these types, with their lines.
+    pub fn functions_giving(&self, types: &[&str]) -> Vec<(usize, String)> {
+        let mut found = vec![];
+        for at in 0..self.tokens.len() {
+            if self.word(at) == "pub" && self.word(at + 1) == "fn" {
+                let body = (at..self.tokens.len()).find(|end| self.word(*end) == "{").unwrap_or(at);
+                let arrow = (at..body).rfind(|inside| self.word(*inside) == "-" && self.word(inside + 1) == ">");
+                if arrow.is_some_and(|arrow| (arrow..body).any(|inside| types.contains(&self.word(inside)))) {
+                    found.push((self.tokens[at].line, self.word(at + 2).to_owned()));
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether the code, its unit tests left out, uses this function.
+    pub fn uses(&self, function: &str) -> bool {
+        let tests = (0..self.tokens.len()).find(|at| self.word(*at) == "cfg" && self.word(at + 2) == "test");
+        (0..tests.unwrap_or(self.tokens.len())).any(|at| self.word(at) == function && self.is_use(at))
+    }
+
+    /// Whether the name here is used, rather than defined, imported or handed on.
+    fn is_use(&self, at: usize) -> bool {
+        let before = self.word(at.wrapping_sub(1));
+        before != "fn" && (self.word(at + 1) == "(" || (matches!(before, "(" | ",") && self.word(at + 1) == ")"))
+    }
+
     /// The lines of `allow` and `expect` attributes that give no reason.
     pub fn unexplained_silences(&self) -> Vec<usize> {
         let mut lines = vec![];
