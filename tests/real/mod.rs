@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+mod browser;
 mod crash;
 mod editions;
 mod postfix;
+mod readers;
 mod service;
 mod site;
 mod web;

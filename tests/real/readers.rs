@@ -1,0 +1,30 @@
+//! Feeds among readers and judges of feeds.
+
+use super::site::Site;
+use super::{counterparts, script};
+
+const RELAY: &str = "url = \"smtp://127.0.0.1:9\"";
+
+#[test]
+fn every_feed_holds_to_its_standard_and_all_tell_the_same_posts() {
+    if !counterparts(&["python", "jing"]) {
+        return;
+    }
+    let site = Site::new(RELAY, "", "");
+    site.baseline();
+    let out = site.path("public");
+    site.postroom(&["build", "--out", out.to_str().expect("a plain path")]);
+    script("feeds.py", [out.as_os_str(), "20".as_ref()]);
+}
+
+#[test]
+fn newsboat_reads_the_feeds_and_is_told_when_nothing_changed() {
+    if !counterparts(&["newsboat", "sqlite3", "curl"]) {
+        return;
+    }
+    let site = Site::new(RELAY, "", "");
+    site.baseline();
+    let serve = site.serve();
+    script("newsboat.sh", [format!("http://127.0.0.1:{}", site.port), "20".to_owned()]);
+    serve.stop();
+}
