@@ -5,6 +5,7 @@ mod arguments;
 mod check;
 mod completions;
 mod config;
+pub mod demo;
 mod editions;
 mod failure;
 mod help;

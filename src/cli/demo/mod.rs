@@ -1,0 +1,8 @@
+//! `postroom demo`: a whole Postroom in one temporary folder.
+
+pub mod catcher;
+pub mod inbox;
+mod lines;
+pub mod mailbox;
+pub mod samples;
+pub mod screens;
