@@ -160,7 +160,10 @@ impl Session {
     async fn dot(&mut self) -> Ending {
         let before = self.line.wire.sent();
         match self.ask(Phase::Dot, &".\r\n", self.deadlines.dot).await {
-            Ok(reply) if is_in_order(&reply) => Ok((Report::replied(Phase::Dot, reply), Next::Message)),
+            Ok(reply) if is_done(&reply) => Ok((Report::replied(Phase::Dot, reply), Next::Message)),
+            // Some relays keep a message they refused here open (seen: aiosmtpd
+            // after a fault of its own) and would refuse the next one for it.
+            Ok(reply) if is_in_order(&reply) => Ok((Report::replied(Phase::Dot, reply), Next::Reset)),
             Ok(reply) => Err(Report::replied(Phase::Dot, reply)),
             Err(report) if self.line.wire.sent() == before => Err(Report::broken(Phase::Content, report.detail)),
             Err(report) => Err(report),
@@ -189,7 +192,8 @@ fn is_in_order(reply: &Reply) -> bool {
 
 /// A no before the content, or an answer that has no place there.
 fn refused(phase: Phase, reply: Reply) -> Ending {
-    if reply.code < 400 {
+    // 503 is no word about this message: the relay is somewhere else in the conversation.
+    if reply.code < 400 || reply.code == 503 {
         let what = phase.as_str().to_uppercase();
         return Err(Report::broken(phase, format!("the relay answered {what} with {reply}")));
     }

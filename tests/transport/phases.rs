@@ -46,6 +46,7 @@ async fn a_refusal_is_told_with_its_phase_and_the_connection_serves_on() {
             assert!(connection.is_usable(), "{step:?} {reply}");
             assert_eq!(send(&mut connection, JANE).await.outcome, Outcome::Accepted, "{step:?} {reply}");
             assert_eq!((sink.accepted().len(), sink.connections()), (1, 1), "{step:?} {reply}");
+            assert!(sink.commands().contains(&"RSET".to_owned()), "nothing of the refused message is left");
         }
     }
 }
@@ -180,6 +181,7 @@ async fn a_relay_out_of_step_is_never_believed() {
         (Step::Data, b"354 go on\r\n250 2.0.0 taken\r\n", Phase::Content),
         (Step::Data, b"250 2.0.0 taken\r\n", Phase::Data),
         (Step::Mail, b"354 go on\r\n", Phase::Mail),
+        (Step::Mail, b"503 5.5.1 nested MAIL\r\n", Phase::Mail),
     ] {
         let sink = faultsink::start(Script::new().on(step, "", Act::Raw(bytes.to_vec())).on(
             Step::Dot,
