@@ -6,14 +6,27 @@
 //! | [`words`], [`dates`] | the catalogue of every word, dates and numbers in it |
 //! | [`tokens`] | colours, spaces and fonts, with their contrast proven |
 //! | [`model`] | what each mail is told |
-//! | [`pages`] | the pages readers see |
+//! | [`mail`] | mails, whole: editions and [`letter`]s, with their size kept |
+//! | [`sheet`] | an edition laid out, from which both parts are written |
+//! | [`email`], [`frame`] | the HTML part |
+//! | [`text`], [`wrap`] | the text part |
+//! | [`body`] | a full post made fit for mail |
+//! | [`direction`] | which way a text reads |
 //! | [`field`] | what differs from copy to copy of a frozen mail |
-//! | [`wrap`] | lines of plain text |
+//! | [`pages`] | the pages readers see |
 
+pub mod body;
 pub mod dates;
+pub mod direction;
+pub mod email;
 pub mod field;
+pub mod frame;
+pub mod letter;
+pub mod mail;
 pub mod model;
 pub mod pages;
+pub mod sheet;
+pub mod text;
 pub mod tokens;
 pub mod words;
 pub mod wrap;

@@ -3,6 +3,7 @@
 
 use chrono_tz::Tz;
 
+use super::field::line;
 use crate::domain::cadence::Cadence;
 use crate::domain::{Post, Timestamp};
 
@@ -27,6 +28,18 @@ impl SiteModel {
     /// The page for people that lists all feeds.
     pub fn feeds_url(&self) -> String {
         format!("{}/feeds", self.public_url)
+    }
+
+    /// The same without control characters.
+    pub fn cleaned(&self) -> Self {
+        Self {
+            title: line(&self.title),
+            url: line(&self.url),
+            public_url: line(&self.public_url),
+            language: line(&self.language),
+            postal_address: self.postal_address.as_deref().map(line).filter(|address| !address.is_empty()),
+            zone: self.zone,
+        }
     }
 }
 
@@ -162,18 +175,4 @@ pub struct TestMail {
     pub at: Timestamp,
     /// The relay it is handed to, as the attempts ledger names it.
     pub relay: String,
-}
-
-/// A mail, rendered. An edition's parts hold [`super::field`] marks until they
-/// are filled for one reader; all others are ready.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mail {
-    /// One line without control characters, 10 to 78 characters.
-    pub subject: String,
-    /// What inboxes show beside the subject; already inside `html`.
-    pub preheader: String,
-    /// The HTML part, lines of any length, UTF-8.
-    pub html: String,
-    /// The text part, lines ended by `\n`.
-    pub text: String,
 }

@@ -1,0 +1,181 @@
+//! Letters: the mails that are no edition. Each is a heading and a few blocks,
+//! from which both parts are written, so that they say the same.
+
+use maud::{Markup, PreEscaped, html};
+
+use super::field::line;
+use super::frame::{Frame, STYLES, sender, words_language};
+use super::mail::Mail;
+use super::model::{AlreadyMail, ConfirmMail, SiteModel, TestMail, WelcomeMail};
+use super::sheet::shorten;
+use super::text::RULE;
+use super::words::Words;
+use super::wrap::{COLUMNS, wrap};
+
+/// What Outlook for Windows puts inside a button, since it ignores the padding of links.
+const OUTLOOK_BEFORE: &str =
+    "<!--[if mso]><i style=\"mso-font-width:150%;mso-text-raise:22px\" hidden>&emsp;</i><![endif]-->";
+const OUTLOOK_AFTER: &str = "<!--[if mso]><i style=\"mso-font-width:150%\" hidden>&emsp;&#8203;</i><![endif]-->";
+
+enum Block {
+    Say(String),
+    /// Label and address: the one thing to do. The bare address follows, with words before it.
+    Button(String, String, String),
+    /// Label and address.
+    Link(String, String),
+}
+
+struct Letter<'a> {
+    words: &'a Words,
+    site: SiteModel,
+    subject: String,
+    heading: String,
+    blocks: Vec<Block>,
+}
+
+/// "Confirm your subscription": one sentence on what will come, one button.
+pub fn confirm(words: &Words, mail: &ConfirmMail) -> Mail {
+    let site = mail.site.cleaned();
+    let newsletter = line(&mail.newsletter);
+    let often = words.often(mail.cadence);
+    let until = words.moment(mail.valid_until, site.zone);
+    let blocks = vec![
+        Block::Say(words.say("mail.confirm.what", &[("newsletter", &newsletter), ("often", &often)])),
+        Block::Button(
+            words.say("mail.confirm.button", &[]),
+            line(&mail.confirm_url),
+            words.say("mail.confirm.address", &[]),
+        ),
+        Block::Say(words.say("mail.confirm.until", &[("moment", &until)])),
+        Block::Say(words.say("mail.confirm.nothing", &[])),
+    ];
+    let subject = words.say("mail.confirm.subject", &[("site", &site.title)]);
+    Letter { words, site, subject, heading: words.say("mail.confirm.heading", &[]), blocks }.write()
+}
+
+/// "You are already subscribed": the answer to a second request.
+pub fn already(words: &Words, mail: &AlreadyMail) -> Mail {
+    let site = mail.site.cleaned();
+    let newsletter = line(&mail.newsletter);
+    let often = words.often(mail.cadence);
+    let blocks = vec![
+        Block::Say(words.say("mail.already.what", &[("newsletter", &newsletter), ("often", &often)])),
+        Block::Link(words.say("mail.already.manage", &[]), line(&mail.manage_url)),
+        Block::Say(words.say("mail.already.nothing", &[])),
+    ];
+    let subject = words.say("mail.already.subject", &[("site", &site.title)]);
+    Letter { words, site, subject, heading: words.say("mail.already.heading", &[]), blocks }.write()
+}
+
+/// "You are in": when the next edition comes, what to read until then, how to leave.
+pub fn welcome(words: &Words, mail: &WelcomeMail) -> Mail {
+    let site = mail.site.cleaned();
+    let newsletter = line(&mail.newsletter);
+    let often = words.often(mail.cadence);
+    let mut what = words.say("mail.welcome.what", &[("newsletter", &newsletter), ("often", &often)]);
+    if let Some(next) = mail.next {
+        what.push(' ');
+        what.push_str(&words.say("mail.welcome.next", &[("moment", &words.moment(next, site.zone))]));
+    }
+    let mut blocks = vec![Block::Say(what)];
+    if let Some((title, url)) = &mail.latest {
+        blocks.push(Block::Say(words.say("mail.welcome.latest", &[])));
+        blocks.push(Block::Link(line(title), line(url)));
+    }
+    blocks.extend([
+        Block::Say(words.say("mail.welcome.leave", &[])),
+        Block::Link(words.say("mail.unsubscribe", &[]), line(&mail.unsubscribe_url)),
+        Block::Link(words.say("mail.manage", &[]), line(&mail.manage_url)),
+    ]);
+    let subject = words.say("mail.welcome.subject", &[("site", &site.title)]);
+    Letter { words, site, subject, heading: words.say("mail.welcome.heading", &[]), blocks }.write()
+}
+
+/// The operator's test mail.
+pub fn test(words: &Words, mail: &TestMail) -> Mail {
+    let site = mail.site.cleaned();
+    let moment = words.moment(mail.at, site.zone);
+    let blocks = vec![
+        Block::Say(words.say("mail.test.what", &[("moment", &moment), ("relay", &line(&mail.relay))])),
+        Block::Say(words.say("mail.test.look", &[])),
+        Block::Say(words.say("mail.test.links", &[])),
+        Block::Link(site.public_url.clone(), site.public_url.clone()),
+    ];
+    let subject = words.say("mail.test.subject", &[("site", &site.title)]);
+    Letter { words, site, subject, heading: words.say("mail.test.heading", &[]), blocks }.write()
+}
+
+impl Letter<'_> {
+    fn write(self) -> Mail {
+        let subject = shorten(&self.subject, 78);
+        let first = self.blocks.iter().find_map(|block| match block {
+            Block::Say(said) => Some(said.as_str()),
+            _ => None,
+        });
+        let preheader = shorten(first.unwrap_or_default(), 140);
+        let html = Frame { site: &self.site, subject: &subject, preheader: &preheader }.around(&self.html());
+        Mail { text: self.text(&subject), subject, preheader, html, shortened: 0, more: 0 }
+    }
+
+    fn html(&self) -> Markup {
+        let top = format!("padding:24px 24px 0;{}", STYLES.cell);
+        let foot = format!("padding:40px 24px 48px;{}", STYLES.cell);
+        let language = words_language(self.words, &self.site);
+        html! {
+            tr {
+                td class="p t" style=(top) lang=[language] {
+                    p class="m" style=(STYLES.meta) { (self.site.title) }
+                    h1 class="h" style=(format!("{};margin-top:16px", STYLES.h1)) { (self.heading) }
+                    @for block in &self.blocks { (block.html()) }
+                }
+            }
+            tr {
+                td class="p t" style=(foot) {
+                    div class="r" style=(STYLES.rule) { (PreEscaped("&nbsp;")) }
+                    p class="m" style=(STYLES.meta.replace("margin:4px", "margin:12px")) {
+                        (sender(self.words, &self.site))
+                    }
+                }
+            }
+        }
+    }
+
+    fn text(&self, subject: &str) -> String {
+        let mut parts = vec![wrap(subject, COLUMNS, 0)];
+        parts.extend(self.blocks.iter().map(Block::text));
+        parts.push(format!("{RULE}\n{}", wrap(&sender(self.words, &self.site), COLUMNS, 0)));
+        parts.join("\n\n") + "\n"
+    }
+}
+
+impl Block {
+    fn html(&self) -> Markup {
+        match self {
+            Self::Say(said) => html! { p style="margin:16px 0 0" { (said) } },
+            Self::Link(label, url) => html! {
+                p style="margin:8px 0 0" { a class="a" href=(url) style=(STYLES.link) { (label) } }
+            },
+            Self::Button(label, url, address) => html! {
+                p style="margin:24px 0 0" {
+                    a class="k" href=(url) style=(STYLES.button) {
+                        (PreEscaped(OUTLOOK_BEFORE)) (label) (PreEscaped(OUTLOOK_AFTER))
+                    }
+                }
+                p class="m" style=(STYLES.meta.replace("margin:4px", "margin:16px")) {
+                    (address) br;
+                    a class="a" href=(url) style=(format!("{};word-break:break-all", STYLES.link)) { (url) }
+                }
+            },
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Say(said) => wrap(said, COLUMNS, 0),
+            Self::Link(label, url) if label == url => url.clone(),
+            Self::Link(label, url) | Self::Button(label, url, _) => {
+                format!("{}\n{url}", wrap(&format!("{label}:"), COLUMNS, 0))
+            }
+        }
+    }
+}
