@@ -8,5 +8,6 @@ mod faultsink;
 mod feeds;
 mod golden;
 mod house;
+mod mail;
 mod real;
 mod transport;

@@ -2,9 +2,9 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::direction::{Direction, unknown_language};
+use super::direction::Direction;
 use super::field::Field;
-use super::frame::{Frame, STYLES, sender, words_language};
+use super::frame::{Frame, OwnWords, STYLES, sender_line};
 use super::model::PostItem;
 use super::sheet::{Look, Row, Sheet};
 use super::words::Words;
@@ -20,7 +20,8 @@ pub fn edition(words: &Words, sheet: &Sheet, subject: &str, preheader: &str) -> 
         @if sheet.more > 0 { (more(words, sheet)) }
         (footer(words, sheet))
     };
-    Frame { site: &sheet.mail.site, subject, preheader }.around(&rows)
+    let holds_post = sheet.rows.iter().any(|row| row.look == Look::Full);
+    Frame { site: &sheet.mail.site, subject, preheader, holds_post }.around(&rows)
 }
 
 /// The heading of an edition of several posts.
@@ -51,15 +52,16 @@ fn header(words: &Words, sheet: &Sheet) -> Markup {
     let mail = &sheet.mail;
     let number = words.say("mail.edition.number", &[("number", &words.number(mail.number))]);
     let cell = format!("padding:24px 24px 0;{}", STYLES.cell);
+    let own = OwnWords::in_mail(words, &mail.site);
     html! {
         tr {
-            td class="p t" style=(cell) lang=[words_language(words, &mail.site)] {
+            td class="p t" style=(cell) lang=[own.lang] dir=[own.dir] align=[own.align] {
                 p class="m" style=(STYLES.meta) {
                     (mail.site.title) (DOT) (number) (DOT)
                     a class="m" href=(mail.web_url) style=(STYLES.quiet_link) { (words.say("mail.view", &[])) }
                 }
                 @if sheet.only().is_none() {
-                    h1 class="h" style=(format!("{};margin-top:16px", STYLES.h1)) { (heading(words, sheet)) }
+                    h1 class="h" style=(format!("margin:16px 0 0;{}", STYLES.h1)) { (heading(words, sheet)) }
                 }
             }
         }
@@ -68,25 +70,21 @@ fn header(words: &Words, sheet: &Sheet) -> Markup {
 
 fn post(words: &Words, sheet: &Sheet, row: &Row) -> Markup {
     let post = &row.post;
-    let own = direction(sheet, post);
-    let start = own.as_ref().map(|(direction, _)| direction.start());
+    let site = &sheet.mail.site.language;
+    let (language, direction) = post.reads(site);
+    let turned = direction != Direction::of_language(site);
     let cell = format!("padding:{} 24px 0;{}", if row.look == Look::Title { "24px" } else { "32px" }, STYLES.cell);
     html! {
         tr {
-            td class="p t" style=(cell) lang=[own.as_ref().map(|own| &own.1)]
-                dir=[own.as_ref().map(|own| own.0.as_str())] align=[start] {
+            td class="p t" style=(cell) lang=[(language != *site).then_some(&language)]
+                dir=[turned.then(|| direction.as_str())] align=[turned.then(|| direction.start())] {
                 (title(sheet, post))
-                p class="m" style=(STYLES.meta) {
-                    (byline(words, sheet, post, DOT))
-                    @if row.look != Look::Full { @if let Some(url) = &post.comments_url {
-                        (DOT) a class="m" href=(url) style=(STYLES.quiet_link) { (words.say("mail.post.reply", &[])) }
-                    } }
-                }
+                (meta(words, sheet, row, OwnWords::among(words, &language, direction)))
                 @if row.look == Look::Summary && !post.summary.is_empty() {
                     p style="margin:8px 0 0" { (post.summary) }
                 }
                 @if let (Look::Full, Some(body)) = (row.look, &row.body) {
-                    div style="padding-top:16px" { (PreEscaped(&body.html)) }
+                    div class="x" style="padding-top:16px" { (PreEscaped(&body.html)) }
                     @if let Some(url) = &post.comments_url {
                         p style="margin:16px 0 0" {
                             a class="a" href=(url) style=(STYLES.link) { (words.say("mail.post.reply", &[])) }
@@ -98,35 +96,37 @@ fn post(words: &Words, sheet: &Sheet, row: &Row) -> Markup {
     }
 }
 
+/// The line under the title.
+fn meta(words: &Words, sheet: &Sheet, row: &Row, own: OwnWords) -> Markup {
+    let reply = row.post.comments_url.as_ref().filter(|_| row.look != Look::Full);
+    html! {
+        p class="m" style=(STYLES.meta) lang=[own.lang] dir=[own.dir] align=[own.align] {
+            (byline(words, sheet, &row.post, DOT))
+            @if let Some(url) = reply {
+                (DOT) a class="m" href=(url) style=(STYLES.quiet_link) { (words.say("mail.post.reply", &[])) }
+            }
+        }
+    }
+}
+
 /// The title is the link; the mail's heading when it stands alone.
 fn title(sheet: &Sheet, post: &PostItem) -> Markup {
     let link = html! { a class="a" href=(post.url) style=(STYLES.link) { (post.title) } };
     html! {
         @if sheet.only().is_some() {
-            h1 class="h" style=(STYLES.h1) { (link) }
+            h1 class="h" style=(format!("margin:0;{}", STYLES.h1)) { (link) }
         } @else {
             h2 style=(STYLES.h2) { (link) }
         }
     }
 }
 
-/// Direction and language of a post's row where they are not the mail's.
-fn direction(sheet: &Sheet, post: &PostItem) -> Option<(Direction, String)> {
-    let site = &sheet.mail.site.language;
-    match &post.language {
-        Some(language) => (language != site).then(|| (Direction::of_language(language), language.clone())),
-        None => {
-            let own = Direction::of_text(&post.title)?;
-            (own != Direction::of_language(site)).then(|| (own, unknown_language(&post.title).to_owned()))
-        }
-    }
-}
-
 fn more(words: &Words, sheet: &Sheet) -> Markup {
     let cell = format!("padding:32px 24px 0;{}", STYLES.cell);
+    let own = OwnWords::in_mail(words, &sheet.mail.site);
     html! {
         tr {
-            td class="p t" style=(cell) lang=[words_language(words, &sheet.mail.site)] {
+            td class="p t" style=(cell) lang=[own.lang] dir=[own.dir] align=[own.align] {
                 a class="a" href=(sheet.mail.web_url) style=(STYLES.link) {
                     (words.count("mail.edition.more", sheet.more, &[]))
                 }
@@ -145,9 +145,10 @@ fn footer(words: &Words, sheet: &Sheet) -> Markup {
     ];
     let cell = format!("padding:40px 24px 48px;{}", STYLES.cell);
     let small = STYLES.meta.replace("margin:4px 0 0", "margin:12px 0 0").replace("20px", "22px");
+    let own = OwnWords::in_mail(words, site);
     html! {
         tr {
-            td class="p t" style=(cell) lang=[words_language(words, site)] {
+            td class="p t" style=(cell) lang=[own.lang] dir=[own.dir] align=[own.align] {
                 div class="r" style=(STYLES.rule) { (PreEscaped("&nbsp;")) }
                 p class="m" style=(small) { (Field::Why.mark()) }
                 p class="m" style=(small) {
@@ -156,7 +157,7 @@ fn footer(words: &Words, sheet: &Sheet) -> Markup {
                         a class="m" href=(url) style=(STYLES.quiet_link) { (label) }
                     }
                 }
-                p class="m" style=(small) { (sender(words, site)) }
+                (sender_line(words, site, &small))
             }
         }
     }

@@ -13,25 +13,31 @@ use super::model::SiteModel;
 use super::tokens;
 use super::words::Words;
 
-/// Keeps inboxes from showing the first words of the mail behind a short preheader.
+/// Keeps inboxes from showing the first words of the mail behind the preheader:
+/// two columns wide, nothing to see.
 const PADDING: &str = "&#8199;&#65279;&#847; ";
+/// Columns an inbox shows at most, and the most and fewest paddings that fill them.
+const PREVIEW: usize = 180;
+const PADDINGS: (usize, usize) = (20, 40);
 
 /// Outlook for Windows: whole pixels, one of its own fonts where it does not
 /// know ours, no gaps around tables.
 const OUTLOOK_HEAD: &str = "<!--[if mso]><xml><o:OfficeDocumentSettings><o:PixelsPerInch>96</o:PixelsPerInch>\
 </o:OfficeDocumentSettings></xml><style>table{border-collapse:collapse;mso-table-lspace:0;mso-table-rspace:0}\
-td,h1,h2,h3,p,a,li{font-family:'Segoe UI',Arial,sans-serif!important}\
-pre,code{font-family:Consolas,'Courier New',monospace!important}</style><![endif]-->";
+td,h1,h2,h3,p,a,li{font-family:'Segoe UI',Arial,sans-serif!important}</style><![endif]-->";
 
-/// Style sheet of the head, tokens filled in, without comments and spare space.
-static HEAD_STYLES: LazyLock<String> =
-    LazyLock::new(|| compact(&tokens::fill(include_str!("../../templates/mail.css"))));
+/// Style sheet of every head, tokens filled in, without comments and spare space.
+static HEAD: LazyLock<String> = LazyLock::new(|| compact(&tokens::fill(include_str!("../../templates/mail.css"))));
+
+/// What a whole post adds to it.
+static HEAD_OF_POST: LazyLock<String> =
+    LazyLock::new(|| compact(&tokens::fill(include_str!("../../templates/mail-full.css"))));
 
 /// Inline styles of every mail.
 pub struct Styles {
     /// A row's cell without its padding: font and colour, for all that is in it.
     pub cell: String,
-    /// The first heading.
+    /// The first heading, without its margin.
     pub h1: String,
     /// The heading of one post of several.
     pub h2: String,
@@ -50,7 +56,7 @@ pub struct Styles {
 /// The styles, tokens filled in.
 pub static STYLES: LazyLock<Styles> = LazyLock::new(|| Styles {
     cell: tokens::fill("font:16px/26px font(sans);color:light(text)"),
-    h1: "margin:0;font-size:28px;line-height:34px;font-weight:bold".into(),
+    h1: "font-size:28px;line-height:34px;font-weight:bold".into(),
     h2: "margin:0;font-size:22px;line-height:28px".into(),
     meta: tokens::fill("margin:4px 0 0;font-size:14px;line-height:20px;color:light(muted)"),
     link: tokens::fill("color:light(link)"),
@@ -70,6 +76,8 @@ pub struct Frame<'a> {
     pub subject: &'a str,
     /// Beside the subject in an inbox.
     pub preheader: &'a str,
+    /// Whether it holds a whole post.
+    pub holds_post: bool,
 }
 
 impl Frame<'_> {
@@ -112,25 +120,63 @@ impl Frame<'_> {
                 meta name="supported-color-schemes" content="light dark";
                 title { (self.subject) }
                 (PreEscaped(OUTLOOK_HEAD))
-                style { (PreEscaped(HEAD_STYLES.as_str())) }
+                style {
+                    (PreEscaped(HEAD.as_str()))
+                    @if self.holds_post { (PreEscaped(HEAD_OF_POST.as_str())) }
+                }
             }
         }
     }
 
     fn preheader(&self) -> Markup {
+        let left = PREVIEW.saturating_sub(self.preheader.chars().count());
+        let paddings = (left / 2).clamp(PADDINGS.0, PADDINGS.1);
         html! {
             div style="display:none;max-height:0;overflow:hidden;mso-hide:all" {
-                (self.preheader) (PreEscaped(PADDING.repeat(40)))
+                (self.preheader) (PreEscaped(PADDING.repeat(paddings)))
             }
         }
     }
 }
 
-/// The `lang` of our own words where it is not the mail's.
-pub fn words_language(words: &Words, site: &SiteModel) -> Option<String> {
-    let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
-    let language = words.language();
-    (primary(&language) != primary(&site.language)).then_some(language)
+/// Attributes of an element that holds our own words: none where they read as
+/// what is around them, else their language, and their direction with the side
+/// of the surroundings, so that a full stop ends its sentence in both.
+#[derive(Debug, Default)]
+pub struct OwnWords {
+    /// Language of the words where it differs.
+    pub lang: Option<String>,
+    /// Direction of the words where it differs.
+    pub dir: Option<&'static str>,
+    /// The side where lines begin around them, when the direction differs.
+    pub align: Option<&'static str>,
+}
+
+impl OwnWords {
+    /// For words that stand among `language` reading in `around`.
+    pub fn among(words: &Words, language: &str, around: Direction) -> Self {
+        let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
+        let own = words.language();
+        let differs = Direction::of_language(&own) != around;
+        Self {
+            dir: differs.then(|| Direction::of_language(&own).as_str()),
+            align: differs.then(|| around.start()),
+            lang: (primary(&own) != primary(language)).then_some(own),
+        }
+    }
+
+    /// For words that stand in the mail itself.
+    pub fn in_mail(words: &Words, site: &SiteModel) -> Self {
+        Self::among(words, &site.language, Direction::of_language(&site.language))
+    }
+}
+
+/// The last line of every mail, inside a cell of our own words: it is the site's.
+pub fn sender_line(words: &Words, site: &SiteModel, style: &str) -> Markup {
+    let own = OwnWords::in_mail(words, site);
+    let dir = own.dir.map(|_| Direction::of_language(&site.language).as_str());
+    let lang = own.lang.map(|_| &site.language);
+    html! { p class="m" lang=[lang] dir=[dir] style=(style) { (sender(words, site)) } }
 }
 
 /// Our name and place, as the law of many countries asks at the foot of mail.
@@ -154,7 +200,7 @@ pub fn compact(css: &str) -> String {
     for mark in ["{", "}", ";", ","] {
         css = css.replace(&format!("{mark} "), mark).replace(&format!(" {mark}"), mark);
     }
-    css.replace(": ", ":")
+    css.replace(": ", ":").replace(" !", "!")
 }
 
 #[cfg(test)]
@@ -163,14 +209,11 @@ mod tests {
 
     #[test]
     fn the_head_styles_stay_under_four_kilobytes_and_are_filled() {
-        assert!(HEAD_STYLES.len() <= 4_000, "{}", HEAD_STYLES.len());
+        let all = format!("{}{}", *HEAD, *HEAD_OF_POST);
+        assert!(all.len() <= 4_000, "{}", all.len());
         for left in ["dark(", "light(", "font(", "/*", "\n"] {
-            assert!(!HEAD_STYLES.contains(left), "{left}");
+            assert!(!all.contains(left), "{left}");
         }
-        assert!(
-            HEAD_STYLES.contains("@media (prefers-color-scheme:dark){.b{background:#15181c!important}"),
-            "{}",
-            *HEAD_STYLES
-        );
+        assert!(all.contains("@media (prefers-color-scheme:dark){.b{background:#15181c!important}"), "{all}");
     }
 }

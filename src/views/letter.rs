@@ -4,10 +4,10 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::field::line;
-use super::frame::{Frame, STYLES, sender, words_language};
+use super::frame::{Frame, OwnWords, STYLES, sender, sender_line};
 use super::mail::Mail;
 use super::model::{AlreadyMail, ConfirmMail, SiteModel, TestMail, WelcomeMail};
-use super::sheet::shorten;
+use super::sheet::{PREHEADER, SUBJECT, shorten};
 use super::text::RULE;
 use super::words::Words;
 use super::wrap::{COLUMNS, wrap};
@@ -107,34 +107,34 @@ pub fn test(words: &Words, mail: &TestMail) -> Mail {
 
 impl Letter<'_> {
     fn write(self) -> Mail {
-        let subject = shorten(&self.subject, 78);
-        let first = self.blocks.iter().find_map(|block| match block {
+        let subject = shorten(&self.subject, SUBJECT);
+        let said = self.blocks.iter().filter_map(|block| match block {
             Block::Say(said) => Some(said.as_str()),
             _ => None,
         });
-        let preheader = shorten(first.unwrap_or_default(), 140);
-        let html = Frame { site: &self.site, subject: &subject, preheader: &preheader }.around(&self.html());
+        let preheader = shorten(&said.collect::<Vec<_>>().join(" "), PREHEADER.1);
+        let frame = Frame { site: &self.site, subject: &subject, preheader: &preheader, holds_post: false };
+        let html = frame.around(&self.html());
         Mail { text: self.text(&subject), subject, preheader, html, shortened: 0, more: 0 }
     }
 
     fn html(&self) -> Markup {
         let top = format!("padding:24px 24px 0;{}", STYLES.cell);
         let foot = format!("padding:40px 24px 48px;{}", STYLES.cell);
-        let language = words_language(self.words, &self.site);
+        let own = OwnWords::in_mail(self.words, &self.site);
+        let small = STYLES.meta.replace("margin:4px", "margin:12px");
         html! {
             tr {
-                td class="p t" style=(top) lang=[language] {
+                td class="p t" style=(top) lang=[own.lang] dir=[own.dir] align=[own.align] {
                     p class="m" style=(STYLES.meta) { (self.site.title) }
-                    h1 class="h" style=(format!("{};margin-top:16px", STYLES.h1)) { (self.heading) }
+                    h1 class="h" style=(format!("margin:16px 0 0;{}", STYLES.h1)) { (self.heading) }
                     @for block in &self.blocks { (block.html()) }
                 }
             }
             tr {
                 td class="p t" style=(foot) {
                     div class="r" style=(STYLES.rule) { (PreEscaped("&nbsp;")) }
-                    p class="m" style=(STYLES.meta.replace("margin:4px", "margin:12px")) {
-                        (sender(self.words, &self.site))
-                    }
+                    (sender_line(self.words, &self.site, &small))
                 }
             }
         }

@@ -13,6 +13,7 @@
 //! | [`body`] | a full post made fit for mail |
 //! | [`direction`] | which way a text reads |
 //! | [`field`] | what differs from copy to copy of a frozen mail |
+//! | [`samples`] | a sample of every mail |
 //! | [`pages`] | the pages readers see |
 
 pub mod body;
@@ -25,6 +26,7 @@ pub mod letter;
 pub mod mail;
 pub mod model;
 pub mod pages;
+pub mod samples;
 pub mod sheet;
 pub mod text;
 pub mod tokens;

@@ -3,6 +3,7 @@
 
 use chrono_tz::Tz;
 
+use super::direction::{Direction, unknown_language};
 use super::field::line;
 use crate::domain::cadence::Cadence;
 use crate::domain::{Post, Timestamp};
@@ -94,6 +95,18 @@ impl PostItem {
             authors: entry.authors.clone(),
             comments_url: comments_url
                 .map(|pattern| pattern.replace("{url}", &entry.url).replace("{slug}", &entry.slug)),
+        }
+    }
+
+    /// Language and direction: its author's word, else what its title shows.
+    pub fn reads(&self, site_language: &str) -> (String, Direction) {
+        if let Some(language) = &self.language {
+            return (language.clone(), Direction::of_language(language));
+        }
+        let usual = Direction::of_language(site_language);
+        match Direction::of_text(&self.title) {
+            Some(own) if own != usual => (unknown_language(&self.title).to_owned(), own),
+            _ => (site_language.to_owned(), usual),
         }
     }
 }

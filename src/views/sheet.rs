@@ -8,11 +8,11 @@ use super::model::{Content, EditionMail, PostItem};
 use super::words::Words;
 
 /// Longest subject in characters: what most inboxes show and what one header line holds.
-const SUBJECT: usize = 78;
+pub const SUBJECT: usize = 78;
 /// Shortest subject in characters: shorter ones look like spam to filters.
 const SHORT_SUBJECT: usize = 10;
 /// Least and most characters of a preheader, by what inboxes show.
-const PREHEADER: (usize, usize) = (85, 140);
+pub const PREHEADER: (usize, usize) = (85, 140);
 
 /// How much of one post is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,7 +124,7 @@ pub fn shorten(text: &str, most: usize) -> String {
     let cut: String = text.chars().take(most.saturating_sub(1)).collect();
     let word = cut.rfind(char::is_whitespace).filter(|at| *at * 2 > cut.len());
     let kept = word.map_or(cut.as_str(), |at| &cut[..at]);
-    format!("{}…", kept.trim_end_matches(|c: char| c.is_whitespace() || ",;:·-".contains(c)))
+    format!("{}…", kept.trim_end_matches(|c: char| c.is_whitespace() || ",.;:·-".contains(c)))
 }
 
 /// The edition without control characters anywhere: none can forge a field.

@@ -14,12 +14,10 @@ use css_inline::CSSInliner;
 use super::direction::Direction;
 use super::field::clean;
 use super::frame::compact;
-use markup::{Tag, Token, end_of, read, write};
 use super::model::PostItem;
-
-
 use super::tokens::{self, MAIL_MEASURE};
 use super::words::Words;
+use markup::{Tag, Token, end_of, read, write};
 
 /// Lines of one block of code shown in a mail.
 const CODE_LINES: usize = 40;
@@ -45,8 +43,8 @@ impl Body {
         link_within(&mut content, &post.url);
         let content = tables::narrow(content);
         let text = plain::text(words, &content);
-        let direction = Direction::of_language(post.language.as_deref().unwrap_or(site_language));
-        let html = inline(&write(&for_clients(content)), direction);
+        let (_, direction) = post.reads(site_language);
+        let html = inline(&write(&for_clients(content, direction)), direction);
         Self { html: clean(&html).into_owned(), text: clean(&text).into_owned() }
     }
 }
@@ -191,8 +189,9 @@ fn open_tags(tokens: &[Token]) -> impl Iterator<Item = &Tag> {
 }
 
 /// Code stands in a cell with a ground of its own, because Outlook gives
-/// padding to cells only; unused ids go.
-fn for_clients(tokens: Vec<Token>) -> Vec<Token> {
+/// padding to cells only, and reads from left to right among whatever; unused
+/// ids go.
+fn for_clients(tokens: Vec<Token>, around: Direction) -> Vec<Token> {
     let places: HashMap<String, ()> =
         open_tags(&tokens).filter_map(|tag| tag.get("href")?.strip_prefix('#')).map(|p| (p.to_owned(), ())).collect();
     let table =
@@ -204,10 +203,19 @@ fn for_clients(tokens: Vec<Token>) -> Vec<Token> {
         {
             tag.remove("id");
         }
+        if let Token::Open(tag) = &mut token
+            && around == Direction::Rtl
+            && tag.name == "code"
+        {
+            tag.set("dir", "ltr");
+        }
         let (opens, closes) = (token.opens(&["pre"]), token.closes("pre"));
         if opens {
             made.extend([Token::open("table", &table), Token::open("tbody", &[]), Token::open("tr", &[])]);
-            made.push(Token::open("td", &[("class", "c")]));
+            made.push(match around {
+                Direction::Ltr => Token::open("td", &[("class", "c")]),
+                Direction::Rtl => Token::open("td", &[("class", "c"), ("dir", "ltr"), ("align", "left")]),
+            });
         }
         made.push(token);
         if closes {
@@ -225,7 +233,7 @@ fn inline(html: &str, direction: Direction) -> String {
         Direction::Ltr => STYLES.clone(),
         Direction::Rtl => mirrored(&STYLES),
     };
-    let inliner = CSSInliner::options().load_remote_stylesheets(false).build();
+    let inliner = CSSInliner::options().load_remote_stylesheets(false).minify_css(true).build();
     inliner.inline_fragment(html, &css).unwrap_or_else(|_| html.to_owned())
 }
 
@@ -235,4 +243,108 @@ fn mirrored(css: &str) -> String {
         .replace("right", "left")
         .replace('\u{0}', "right")
         .replace("6px 12px 6px 0", "6px 0 6px 12px")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+
+    fn body(html: &str, language: &str) -> Body {
+        let post = PostItem {
+            title: "A title".into(),
+            url: "https://e.org/p/?a=1&b=2".into(),
+            date: Timestamp(0),
+            minutes: 1,
+            summary: String::new(),
+            html: html.into(),
+            language: Some(language.into()),
+            authors: Vec::new(),
+            comments_url: None,
+        };
+        Body::of(&Words::english(), &post, "en")
+    }
+
+    fn shape(html: &str) -> Vec<String> {
+        read(&body(html, "en").html)
+            .into_iter()
+            .filter_map(|token| match token {
+                Token::Open(tag) => Some(tag.name),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn headings_start_at_the_second_level_and_skip_none() {
+        assert_eq!(shape("<h1>a</h1><h4>b</h4><h6>c</h6><h4>d</h4><h2>e</h2>"), ["h2", "h3", "h4", "h3", "h3"]);
+        assert_eq!(shape("<h3>a</h3><h2>b</h2><h3>c</h3>"), ["h2", "h2", "h3"]);
+    }
+
+    #[test]
+    fn pictures_fit_the_text_and_those_mail_cannot_show_become_their_words() {
+        let made = body(
+            "<img src='https://e.org/a.png' width=1104 height=800><img src='data:image/png;base64,AA' alt='A &lt; B'>\
+             <img src='https://e.org/b.png' width=20 height=10 alt=dot class=x style='float:left' onload=x>",
+            "en",
+        );
+        assert!(made.html.contains("width=\"552\"") && !made.html.contains("800"), "{}", made.html);
+        assert!(made.html.contains("alt=\"\"") && made.html.contains("A &lt; B"), "{}", made.html);
+        assert!(made.html.contains("height=\"10\""), "{}", made.html);
+        for gone in ["data:", "float", "onload", "class=\"x\""] {
+            assert!(!made.html.contains(gone), "{gone} in {}", made.html);
+        }
+    }
+
+    #[test]
+    fn long_code_is_cut_with_a_link_to_the_rest_and_short_code_is_whole_in_both_parts() {
+        let lines = |n: usize| (1..=n).map(|i| format!("line {i} &lt;\n")).collect::<String>();
+        let short = body(&format!("<pre><code>{}</code></pre>", lines(40)), "en");
+        assert!(short.html.contains("line 40") && short.text.contains("    line 40 <"), "{}", short.text);
+        assert!(!short.html.contains("rest of this code"));
+        let long = body(&format!("<pre><code>{}</code></pre><p>after</p>", lines(41)), "en");
+        assert!(long.html.contains("line 40") && !long.html.contains("line 41"));
+        assert!(long.html.contains("https://e.org/p/?a=1&amp;b=2"), "{}", long.html);
+        assert!(long.text.contains("The rest of this code is on the web [1]"), "{}", long.text);
+        assert!(long.text.ends_with("[1] https://e.org/p/?a=1&b=2"), "{}", long.text);
+    }
+
+    #[test]
+    fn wide_tables_become_blocks_and_narrow_ones_name_their_columns() {
+        let row = |cell: &str, n: usize| format!("<tr>{}</tr>", format!("<{cell}>x</{cell}>").repeat(n));
+        let table = |n| format!("<table><thead>{}</thead><tbody>{}</tbody></table>", row("th", n), row("td", n));
+        assert!(!shape(&table(4)).contains(&"table".to_owned()));
+        let narrow = body(&table(3), "en").html;
+        assert_eq!(narrow.matches("scope=\"col\"").count(), 3, "{narrow}");
+        // Without names for its columns a wide table stays one.
+        assert!(shape(&format!("<table>{}</table>", row("td", 5))).contains(&"table".to_owned()));
+    }
+
+    #[test]
+    fn links_to_a_place_inside_work_inside_and_lead_nowhere_else() {
+        let made = body(
+            "<p>a<sup><a href='https://e.org/p/?a=1&amp;b=2#fn'>1</a></sup> <a href='#gone'>b</a></p>\
+             <ol><li id='fn'>note <a href='#x'>↩</a></li></ol><p id='unused'>c</p>",
+            "en",
+        );
+        assert!(made.html.contains("href=\"#fn\"") && made.html.contains("name=\"fn\""), "{}", made.html);
+        assert!(!made.html.contains("#gone") && !made.html.contains("unused"), "{}", made.html);
+        assert_eq!(made.text, "a¹ b\n\n1. note ↩\n\nc".replace(" ↩", ""), "{}", made.text);
+    }
+
+    #[test]
+    fn markup_that_is_not_closed_cannot_leave_its_cell() {
+        let made = body("</td></tr></table><div><b>x<script>alert(1)</script><style>p{}</style>", "en").html;
+        assert_eq!(made.matches("<div").count(), made.matches("</div>").count(), "{made}");
+        assert!(!made.contains("</td>") && !made.contains("script") && !made.contains("p{}"), "{made}");
+    }
+
+    #[test]
+    fn a_post_read_from_right_to_left_has_its_sides_turned_but_not_its_code() {
+        let made =
+            body("<blockquote>א</blockquote><ul><li>ב</li></ul><pre>x = 1;</pre><p><code>f()</code></p>", "he").html;
+        assert!(made.contains("padding-right") && made.contains("border-right"), "{made}");
+        assert!(made.contains("class=\"c\" align=\"left\" dir=\"ltr\""), "{made}");
+        assert!(made.contains("<code dir=\"ltr\""), "{made}");
+    }
 }

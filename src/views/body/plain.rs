@@ -8,63 +8,124 @@ use std::rc::Rc;
 use html2text::config::with_decorator;
 use html2text::render::{TaggedLine, TextDecorator};
 
-use super::markup::{Token, end_of, write};
 use super::super::words::Words;
 use super::super::wrap::COLUMNS;
+use super::markup::{Token, end_of, write};
 
-/// The text of a post's content, without a newline at the end.
+/// Stands around the number of a block of code while lines are filled: no
+/// character, so that no text has a use for it.
+const HELD: char = '\u{fdd0}';
+
+/// The text of a post's cleaned content, without a newline at the end.
 pub fn text(words: &Words, content: &[Token]) -> String {
-    let html = write(&for_text(content));
+    let mut code = Vec::new();
+    let html = write(&for_text(content, &mut code));
     let manner = Manner::default();
     let links = Rc::clone(&manner.links);
     // html2text fails only for a width too narrow for one character.
-    let text = with_decorator(manner)
+    let filled = with_decorator(manner)
         .no_table_borders()
         .no_link_wrapping()
         .string_from_read(html.as_bytes(), COLUMNS)
         .unwrap_or_default();
-    let mut lines: Vec<String> = text.lines().map(|line| line.trim_end().to_owned()).collect();
+    let mut lines: Vec<String> = filled.lines().flat_map(|line| with_code(line, &code)).collect();
     let links = links.borrow();
     if !links.is_empty() {
         lines.extend([String::new(), format!("{}:", words.say("mail.post.links", &[]))]);
         lines.extend(links.iter().enumerate().map(|(i, url)| format!("[{}] {url}", i + 1)));
     }
+    lines.dedup_by(|b, a| a.is_empty() && b.is_empty());
     lines.join("\n").trim_matches('\n').to_owned()
+}
+
+/// A filled line, or the block of code it holds the place of: code is indented
+/// and its lines stay whole, since one broken elsewhere says something else.
+fn with_code(line: &str, code: &[String]) -> Vec<String> {
+    let line = line.trim_end();
+    let held = line.split_once(HELD).and_then(|(margin, rest)| {
+        let index: usize = rest.trim_end_matches(HELD).parse().ok()?;
+        Some((margin, code.get(index)?))
+    });
+    match held {
+        Some((margin, code)) => {
+            code.trim_end().lines().map(|line| format!("{margin}    {line}").trim_end().to_owned()).collect()
+        }
+        None => vec![line.to_owned()],
+    }
+}
+
+/// The content as html2text should see it.
+fn for_text(content: &[Token], code: &mut Vec<String>) -> Vec<Token> {
+    let mut made = Vec::with_capacity(content.len());
+    let (mut at, mut lists) = (0, 0_usize);
+    while at < content.len() {
+        let token = &content[at];
+        let mut next = at + 1;
+        match token {
+            Token::Open(tag) if tag.name == "a" => {
+                next = end_of(content, at);
+                made.extend(link(&content[at..next]));
+            }
+            Token::Open(tag) if tag.name == "pre" => {
+                next = end_of(content, at);
+                made.extend(paragraph(&format!("{HELD}{}{HELD}", code.len())));
+                code.push(words_of(&content[at..next]));
+            }
+            Token::Open(tag) if tag.name == "hr" => made.extend(paragraph("* * *")),
+            Token::Open(tag) if tag.name == "figcaption" => made.push(Token::open("p", &[])),
+            Token::Close(name) if name == "figcaption" => made.push(Token::close("p")),
+            Token::Text(text) => made.push(Token::Text(text.replace(HELD, ""))),
+            _ => {
+                let list = token.opens(&["ul", "ol"]);
+                let ended = token.closes("ul") || token.closes("ol");
+                // Only outer lists stand apart from what is around them.
+                lists -= usize::from(ended && lists > 0);
+                if list && lists == 0 {
+                    made.extend(paragraph("\u{a0}"));
+                }
+                made.push(token.clone());
+                if ended && lists == 0 {
+                    made.extend(paragraph("\u{a0}"));
+                }
+                lists += usize::from(list);
+            }
+        }
+        at = next;
+    }
+    made
+}
+
+fn paragraph(words: &str) -> [Token; 3] {
+    [Token::open("p", &[]), Token::Text(words.to_owned()), Token::close("p")]
+}
+
+/// The bare words of markup, its references decoded.
+fn words_of(tokens: &[Token]) -> String {
+    let texts = tokens.iter().map(|token| match token {
+        Token::Text(text) => text.as_str(),
+        _ => "",
+    });
+    let escaped: String = texts.collect();
+    escaped.replace("&lt;", "<").replace("&gt;", ">").replace("&nbsp;", " ").replace("&amp;", "&")
 }
 
 /// Links inside the mail lead nowhere in text: their words stay, the arrows
 /// back from footnotes go. A link that shows its own address shows it without
 /// `https://`, so that only the list holds addresses.
-fn for_text(content: &[Token]) -> Vec<Token> {
-    let mut made = Vec::with_capacity(content.len());
-    let mut at = 0;
-    while at < content.len() {
-        let Token::Open(tag) = &content[at] else {
-            made.push(content[at].clone());
-            at += 1;
-            continue;
-        };
-        if tag.name != "a" {
-            made.push(content[at].clone());
-            at += 1;
-            continue;
+fn link(element: &[Token]) -> Vec<Token> {
+    let (Some(Token::Open(tag)), inside) = (element.first(), &element[1..element.len().max(2) - 1]) else {
+        return element.to_vec();
+    };
+    match (tag.get("href"), inside) {
+        (href, _) if href.is_none_or(|href| href.starts_with('#')) => {
+            inside.iter().filter(|token| !is_arrow(token)).cloned().collect()
         }
-        let end = end_of(content, at);
-        let inside = &content[at + 1..end.saturating_sub(1).max(at + 1)];
-        match (tag.get("href"), inside) {
-            (None, _) => made.extend(inside.iter().cloned()),
-            (Some(href), _) if href.starts_with('#') => {
-                made.extend(inside.iter().filter(|token| !is_arrow(token)).cloned());
-            }
-            (Some(href), [Token::Text(shown)]) if shown == href => {
-                let short = href.split_once("://").map_or(href, |(_, rest)| rest);
-                made.extend([content[at].clone(), Token::Text(short.to_owned()), Token::close("a")]);
-            }
-            _ => made.extend(content[at..end].iter().cloned()),
+        (Some(href), [Token::Text(shown)]) if shown == href => {
+            let short = href.split_once("://").map_or(href, |(_, rest)| rest);
+            vec![element[0].clone(), Token::Text(short.to_owned()), Token::close("a")]
         }
-        at = end;
+        _ => element.to_vec(),
     }
-    made
 }
 
 fn is_arrow(token: &Token) -> bool {

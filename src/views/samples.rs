@@ -1,0 +1,304 @@
+//! A sample of every mail, for previews and golden tests: each state a reader
+//! can meet, with content of our own.
+
+use super::field::{Values, fill};
+use super::mail::{self, Mail};
+use super::model::{AlreadyMail, ConfirmMail, Content, EditionMail, PostItem, SiteModel, TestMail, WelcomeMail};
+use super::words::Words;
+use crate::domain::Timestamp;
+use crate::domain::cadence::Cadence;
+
+/// One sample.
+#[derive(Clone, Copy)]
+pub struct Sample {
+    /// File name and argument of `preview --sample`.
+    pub name: &'static str,
+    /// What it shows.
+    pub about: &'static str,
+    render: fn(&Words) -> Mail,
+}
+
+impl Sample {
+    /// The mail as it is frozen, personal fields still marks.
+    pub fn frozen(&self, words: &Words) -> Mail {
+        (self.render)(words)
+    }
+
+    /// The mail as one reader gets it.
+    pub fn filled(&self, words: &Words) -> Mail {
+        let mail = self.frozen(words);
+        let values = values();
+        Mail { html: fill(&mail.html, &values, true), text: fill(&mail.text, &values, false), ..mail }
+    }
+}
+
+/// Every sample.
+pub const SAMPLES: [Sample; 15] = [
+    Sample { name: "digest", about: "five posts, summaries", render: |w| mail::edition(w, &digest()) },
+    Sample { name: "full", about: "one post, full text", render: |w| mail::edition(w, &full()) },
+    Sample { name: "one", about: "one post, summary", render: |w| mail::edition(w, &one()) },
+    Sample { name: "titles", about: "titles only", render: |w| mail::edition(w, &titles()) },
+    Sample { name: "ten", about: "ten posts of 40 words", render: |w| mail::edition(w, &many(10)) },
+    Sample { name: "sixty", about: "sixty posts", render: |w| mail::edition(w, &many(60)) },
+    Sample { name: "long-title", about: "a title longer than a line", render: |w| mail::edition(w, &long_title()) },
+    Sample { name: "rtl", about: "a site read from right to left", render: |w| mail::edition(w, &rtl()) },
+    Sample { name: "rtl-full", about: "a full post of that site", render: |w| mail::edition(w, &rtl_full()) },
+    Sample { name: "mixed", about: "posts of both directions", render: |w| mail::edition(w, &mixed()) },
+    Sample { name: "cjk", about: "Japanese", render: |w| mail::edition(w, &cjk()) },
+    Sample { name: "confirm", about: "confirm your subscription", render: confirm },
+    Sample { name: "already", about: "you are already subscribed", render: already },
+    Sample { name: "welcome", about: "you are subscribed", render: welcome },
+    Sample { name: "test", about: "the operator's test", render: test },
+];
+
+/// The sample's reader.
+pub fn values() -> Values {
+    Values {
+        why: "You get this because you confirmed jane@example.com on 3 May 2025 for the weekly digest of \
+              Example Blog."
+            .into(),
+        unsubscribe_url: format!("https://news.example.org/s/{TOKEN}/unsubscribe"),
+        manage_url: format!("https://news.example.org/s/{TOKEN}"),
+    }
+}
+
+const TOKEN: &str = "AAAAAAAAAAcAaF4QwHq3v5xkq2mJr9bTn0Zc8dE";
+
+/// Friday 22 May 2026, 09:00 in Berlin.
+const SLOT: Timestamp = Timestamp(1_779_433_200_000);
+
+fn site() -> SiteModel {
+    SiteModel {
+        title: "Example Blog".into(),
+        url: "https://example.org".into(),
+        public_url: "https://news.example.org".into(),
+        language: "en".into(),
+        postal_address: Some("1 Example Street, Example City".into()),
+        zone: chrono_tz::Europe::Berlin,
+    }
+}
+
+/// A post of `days` before the slot.
+fn post(title: &str, slug: &str, days: i64, minutes: u32, summary: &str) -> PostItem {
+    PostItem {
+        title: title.into(),
+        url: format!("https://example.org/2026/05/{slug}/"),
+        date: Timestamp(SLOT.0 - days * 86_400_000),
+        minutes,
+        summary: summary.into(),
+        html: String::new(),
+        language: None,
+        authors: vec!["Jane Doe".into()],
+        comments_url: None,
+    }
+}
+
+fn edition(content: Content, posts: Vec<PostItem>) -> EditionMail {
+    EditionMail {
+        site: site(),
+        newsletter: "Example Blog".into(),
+        number: 42,
+        slot: SLOT,
+        web_url: "https://news.example.org/editions/42".into(),
+        content,
+        posts,
+        more: 0,
+    }
+}
+
+fn five() -> Vec<PostItem> {
+    vec![
+        post(
+            "Borrow checker notes",
+            "borrow-checker-notes",
+            2,
+            6,
+            "Why two-phase borrows exist, and the three places they still surprise people who write iterators.",
+        ),
+        post(
+            "What a lease is worth",
+            "what-a-lease-is-worth",
+            3,
+            9,
+            "A lock that ends by itself sounds like a free lunch. It is, as long as nobody believes they still hold \
+             it. Notes on clocks, fencing numbers and the one pause that is always longer than you planned for.",
+        ),
+        post(
+            "Reading the mail log like a novel",
+            "mail-log",
+            4,
+            4,
+            "Every line answers who, where and why. You only have to ask them in that order.",
+        ),
+        post(
+            "A small table of large numbers",
+            "large-numbers",
+            5,
+            2,
+            "How long is a million seconds, how heavy is a gigabyte, and what fits into one round trip to the moon.",
+        ),
+        post(
+            "The margin is part of the page",
+            "margin",
+            6,
+            5,
+            "On empty space, line lengths, and why sixteen pixels are not small any more.",
+        ),
+    ]
+}
+
+fn digest() -> EditionMail {
+    edition(Content::Summary, five())
+}
+
+fn titles() -> EditionMail {
+    edition(Content::Titles, five())
+}
+
+fn one() -> EditionMail {
+    let mut posts = five();
+    posts.truncate(1);
+    posts[0].comments_url = Some("https://example.org/2026/05/borrow-checker-notes/#comments".into());
+    edition(Content::Summary, posts)
+}
+
+fn full() -> EditionMail {
+    let mut mail = one();
+    mail.content = Content::Full;
+    mail.posts[0].html = include_str!("../../templates/samples/post.html").into();
+    mail
+}
+
+fn many(count: i64) -> EditionMail {
+    let forty = "Forty words are what most people write when a form asks them for a summary, and so this one has \
+                 exactly that many, neither more nor less, to show what an edition of this length weighs when it \
+                 travels through the wires.";
+    let posts = (1..=count)
+        .map(|n| post(&format!("Post number {n} of a busy week"), &format!("busy-week-{n}"), n / 9, 5, forty))
+        .collect();
+    edition(Content::Summary, posts)
+}
+
+fn long_title() -> EditionMail {
+    let mut posts = five();
+    posts.truncate(2);
+    posts[0].title = "On the surprising difficulty of naming a blog post so that it fits the subject of a mail, \
+                      the title of a page and the tab of a browser without losing what it was about"
+        .into();
+    posts[0].authors = vec!["Jane Doe".into(), "Muhammad ibn Musa".into()];
+    edition(Content::Summary, posts)
+}
+
+fn rtl_site(content: Content, posts: Vec<PostItem>) -> EditionMail {
+    let mut mail = edition(content, posts);
+    mail.site.title = "مدونة المثال".into();
+    mail.newsletter = mail.site.title.clone();
+    mail.site.language = "ar".into();
+    mail.site.postal_address = Some("١ شارع المثال، مدينة المثال".into());
+    mail
+}
+
+fn arabic() -> PostItem {
+    let mut post = post(
+        "كيف نقرأ سجل البريد",
+        "mail-log-ar",
+        2,
+        4,
+        "كل سطر يجيب عن ثلاثة أسئلة: من، وأين، ولماذا. ما عليك إلا أن تسأل بهذا الترتيب.",
+    );
+    post.authors = vec!["ليلى".into()];
+    post
+}
+
+fn rtl() -> EditionMail {
+    let mut second = arabic();
+    second.title = "الهامش جزء من الصفحة".into();
+    second.url = "https://example.org/2026/05/margin-ar/".into();
+    second.summary = "عن الفراغ وطول السطر، ولماذا لم تعد ستة عشر بكسلًا صغيرة.".into();
+    let mut latin = five().remove(0);
+    latin.authors = arabic().authors;
+    rtl_site(Content::Summary, vec![arabic(), second, latin])
+}
+
+fn rtl_full() -> EditionMail {
+    let mut post = arabic();
+    post.html = include_str!("../../templates/samples/post-ar.html").into();
+    rtl_site(Content::Full, vec![post])
+}
+
+fn mixed() -> EditionMail {
+    let mut posts = five();
+    posts.truncate(2);
+    posts.insert(1, arabic());
+    let mut hebrew =
+        post("השוליים הם חלק מהעמוד", "margin-he", 3, 5, "על שטח ריק, אורך שורה, ומדוע שישה עשר פיקסלים כבר אינם מעט.");
+    hebrew.language = Some("he".into());
+    posts.push(hebrew);
+    edition(Content::Summary, posts)
+}
+
+fn cjk() -> EditionMail {
+    let mut mail = edition(
+        Content::Summary,
+        vec![
+            post(
+                "メールログを小説のように読む",
+                "mail-log-ja",
+                2,
+                4,
+                "どの行も「誰が、どこで、なぜ」に答えている。その順番で尋ねればよい。配送の記録は難しく見えるが、\
+                 読み方さえ分かれば、これほど正直な文章はない。",
+            ),
+            post(
+                "余白もページの一部である",
+                "margin-ja",
+                4,
+                5,
+                "空白と行の長さ、そして16ピクセルがもう小さくない理由について。",
+            ),
+        ],
+    );
+    mail.site.title = "例のブログ".into();
+    mail.newsletter = mail.site.title.clone();
+    mail.site.language = "ja".into();
+    mail.site.postal_address = None;
+    mail
+}
+
+fn confirm(words: &Words) -> Mail {
+    let mail = ConfirmMail {
+        site: site(),
+        newsletter: "Example Blog".into(),
+        cadence: Cadence::Weekly,
+        confirm_url: format!("https://news.example.org/confirm/{TOKEN}"),
+        valid_until: Timestamp(SLOT.0 + 7 * 86_400_000),
+    };
+    mail::confirm(words, &mail)
+}
+
+fn already(words: &Words) -> Mail {
+    let mail = AlreadyMail {
+        site: site(),
+        newsletter: "Example Blog".into(),
+        cadence: Cadence::Weekly,
+        manage_url: values().manage_url,
+    };
+    mail::already(words, &mail)
+}
+
+fn welcome(words: &Words) -> Mail {
+    let mail = WelcomeMail {
+        site: site(),
+        newsletter: "Example Blog".into(),
+        cadence: Cadence::Weekly,
+        next: Some(SLOT),
+        latest: Some(("Borrow checker notes and 4 more".into(), "https://news.example.org/editions/41".into())),
+        manage_url: values().manage_url,
+        unsubscribe_url: values().unsubscribe_url,
+    };
+    mail::welcome(words, &mail)
+}
+
+fn test(words: &Words) -> Mail {
+    mail::test(words, &TestMail { site: site(), at: SLOT, relay: "127.0.0.1:2525".into() })
+}
