@@ -1,0 +1,45 @@
+//! Two files that would be the same post, or stand at the same address: none
+//! of them can be told to be the right one, so neither is published.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{Known, Scan};
+use crate::domain::Fault;
+
+/// Moves the files of `scan.read` that share an identity or an address with
+/// another file into `scan.held`. Files that were not read stand for what is
+/// known of them; they were published as they are and stay so.
+pub(super) fn hold(scan: &mut Scan, known: &HashMap<String, Known>) {
+    let silent = || scan.unchanged.iter().chain(&scan.waiting).chain(&scan.held);
+    let standing: Vec<(&String, &Known)> = silent().filter_map(|path| Some((path, known.get(path)?))).collect();
+    let mut places: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    for (path, known) in standing {
+        places.entry(("identity", &known.identity)).or_default().insert(path);
+        places.entry(("address", &known.url)).or_default().insert(path);
+    }
+    let mut fresh = BTreeSet::new();
+    for entry in scan.read.iter().map(|read| &read.entry) {
+        places.entry(("identity", &entry.identity)).or_default().insert(&entry.path);
+        places.entry(("address", &entry.url)).or_default().insert(&entry.path);
+        fresh.insert(entry.path.as_str());
+    }
+    let mut faults: BTreeMap<Vec<&str>, Fault> = BTreeMap::new();
+    for ((kind, value), paths) in &places {
+        let Some(first) = paths.iter().find(|path| fresh.contains(*path)).filter(|_| paths.len() > 1) else { continue };
+        let group: Vec<&str> = paths.iter().copied().collect();
+        // Told once: files of one identity mostly have one address, too.
+        faults.insert(group, fault(first, kind, value, paths));
+    }
+    let held: BTreeSet<String> =
+        faults.keys().flatten().filter(|p| fresh.contains(*p)).map(|p| (*p).to_owned()).collect();
+    scan.faults.extend(faults.into_values().collect::<Vec<_>>());
+    scan.read.retain(|read| !held.contains(&read.entry.path));
+    scan.held.extend(held);
+}
+
+fn fault(first: &str, kind: &str, value: &str, paths: &BTreeSet<&str>) -> Fault {
+    let others: Vec<String> = paths.iter().filter(|path| **path != first).map(|path| format!("`{path}`")).collect();
+    Fault::new(first, format!("the same {kind} as {}: `{value}`", others.join(", "))).with_help(
+        "give one of them another `slug`, `permalink` or `id`, or remove it; until then neither is published",
+    )
+}

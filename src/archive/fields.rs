@@ -1,0 +1,303 @@
+//! What the fields of a post mean. Keys and types vary between generators and
+//! between posts of one blog: taken where the meaning is clear, said where not.
+
+use chrono_tz::Tz;
+
+use super::dates;
+use super::flaw::{Flaw, quote};
+use super::front::{Matter, Value};
+use super::text;
+use crate::domain::Timestamp;
+use crate::domain::post::Topic;
+
+/// What one thing is called, the usual name first.
+type Names = &'static [&'static str];
+
+const TITLE: Names = &["title", "headline", "newstitle"];
+const DATE: Names = &["date", "pubdate", "published", "published_at", "created_at", "created", "datetime"];
+const PUBLISH: Names = &["publishdate"];
+const UPDATED: Names =
+    &["updated", "lastmod", "last_modified_at", "modified", "modified_time", "updated_at", "last_updated"];
+const EXPIRES: Names = &["expirydate", "expires", "expiry", "unpublishdate"];
+const SUMMARY: Names = &["summary", "description", "excerpt", "abstract"];
+const SLUG: Names = &["slug"];
+const ADDRESS: Names = &["permalink", "url", "path"];
+const ID: Names = &["id", "guid"];
+const LANGUAGE: Names = &["lang", "language", "locale"];
+const AUTHORS: Names = &["authors", "author", "by", "author_name"];
+const TOPICS: Names = &["tags", "tag", "categories", "category", "topics"];
+
+/// What stands for an address in Jekyll (names of patterns) and Eleventy (no page at all).
+const STYLES: Names = &["date", "pretty", "ordinal", "weekdate", "none", "true", "false"];
+
+/// The longest summary kept of what an author wrote, in characters.
+pub(super) const SUMMARY_LIMIT: usize = 1000;
+
+/// Everything the fields say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Fields {
+    pub title: Option<String>,
+    pub date: Option<Timestamp>,
+    pub draft: bool,
+    pub summary: Option<String>,
+    pub slug: Option<String>,
+    pub address: Option<Written>,
+    pub id: Option<String>,
+    pub updated: Option<Timestamp>,
+    pub expires: Option<Timestamp>,
+    pub language: Option<String>,
+    pub topics: Vec<Topic>,
+    pub authors: Vec<String>,
+}
+
+/// An address the author wrote out, and where.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Written {
+    pub address: String,
+    pub line: Option<u32>,
+}
+
+/// Reads all fields; what is odd but clear enough to go on goes to `oddities`.
+///
+/// # Errors
+/// A field that decides whether, when or where the post appears is not understood.
+pub(super) fn read(matter: &Matter, zone: Tz, oddities: &mut Vec<Flaw>) -> Result<Fields, Flaw> {
+    let mut reader = Reader { matter, zone, oddities };
+    Ok(Fields {
+        title: reader.text(TITLE)?.map(|title| text::one_line(&title)).filter(|title| !title.is_empty()),
+        date: reader.publication()?,
+        draft: reader.draft()?,
+        summary: reader.summary(),
+        slug: reader.text(SLUG)?,
+        address: reader.address()?,
+        id: reader.text(ID)?.map(|id| text::one_line(&id)).filter(|id| !id.is_empty()),
+        updated: reader.date(UPDATED)?,
+        expires: reader.date(EXPIRES)?,
+        language: reader.language(),
+        topics: reader.topics(),
+        authors: reader.authors(),
+    })
+}
+
+struct Reader<'a> {
+    matter: &'a Matter,
+    zone: Tz,
+    oddities: &'a mut Vec<Flaw>,
+}
+
+impl<'a> Reader<'a> {
+    /// The first of the names that has a value.
+    fn find(&self, names: Names) -> Option<(&'static str, &'a Value)> {
+        let given = |name: &&'static str| Some((*name, self.matter.get(name).filter(|value| !is_nothing(value))?));
+        names.iter().find_map(given)
+    }
+
+    fn flaw(&self, key: &str, reason: String) -> Flaw {
+        Flaw::new(reason).at(self.matter.line_of(key))
+    }
+
+    fn odd(&mut self, key: &str, reason: String) {
+        let flaw = self.flaw(key, reason);
+        self.oddities.push(flaw);
+    }
+
+    /// A value that must be a text.
+    fn text(&self, names: Names) -> Result<Option<String>, Flaw> {
+        let Some((key, value)) = self.find(names) else { return Ok(None) };
+        match word(value) {
+            Some(text) => Ok(Some(text)),
+            None => Err(self.flaw(key, format!("`{key}` must be a text, not {}", kind(value)))),
+        }
+    }
+
+    fn date(&self, names: Names) -> Result<Option<Timestamp>, Flaw> {
+        let Some((key, value)) = self.find(names) else { return Ok(None) };
+        self.date_in(key, value).map(Some)
+    }
+
+    fn date_in(&self, key: &str, value: &Value) -> Result<Timestamp, Flaw> {
+        let text = word(value).ok_or_else(|| format!("`{key}` must be a date, not {}", kind(value)));
+        let date = text.and_then(|text| dates::parse(&text, self.zone));
+        date.map_err(|reason| self.flaw(key, reason).with_help(dates::ADVICE))
+    }
+
+    /// When the post appears: its date, or its publish date when that is later.
+    fn publication(&self) -> Result<Option<Timestamp>, Flaw> {
+        // `published: true` says something else than `published: 2024-05-31`.
+        let given = DATE.iter().filter_map(|name| Some((*name, self.matter.get(name)?)));
+        let said = given.into_iter().find(|(_, value)| !is_nothing(value) && truth(value).is_none());
+        let date = said.map(|(key, value)| self.date_in(key, value)).transpose()?;
+        Ok(date.max(self.date(PUBLISH)?))
+    }
+
+    fn draft(&self) -> Result<bool, Flaw> {
+        for (key, drafted) in [("draft", true), ("published", false), ("unlisted", true)] {
+            let Some(value) = self.matter.get(key).filter(|value| !is_nothing(value)) else { continue };
+            match truth(value) {
+                Some(said) if said == drafted => return Ok(true),
+                Some(_) => {}
+                None if key == "published" && self.date_in(key, value).is_ok() => {}
+                None => return Err(self.flaw(key, format!("`{key}` must be true or false, not {}", shown(value)))),
+            }
+        }
+        let status = self.matter.get("status").and_then(word).unwrap_or_default().to_lowercase();
+        Ok(matches!(status.as_str(), "draft" | "hidden" | "private" | "pending" | "skip"))
+    }
+
+    fn summary(&mut self) -> Option<String> {
+        let (key, value) = self.find(SUMMARY)?;
+        let Some(said) = word(value) else {
+            self.odd(key, format!("`{key}` is passed over: it must be a text, not {}", kind(value)));
+            return None;
+        };
+        let said = text::one_line(&said);
+        (!said.is_empty()).then(|| text::shorten(&said, SUMMARY_LIMIT))
+    }
+
+    /// `permalink: false` is a post without a page, `:title` a pattern of Jekyll.
+    fn address(&mut self) -> Result<Option<Written>, Flaw> {
+        let Some((key, value)) = self.find(ADDRESS) else { return Ok(None) };
+        let address =
+            word(value).ok_or_else(|| self.flaw(key, format!("`{key}` must be a text, not {}", kind(value))))?;
+        if address.contains("/:") || address.contains(['{', '}']) || STYLES.contains(&address.as_str()) {
+            self.odd(key, format!("`{key}` is passed over: {} is not an address", quote(&address)));
+            return Ok(None);
+        }
+        Ok(Some(Written { address, line: self.matter.line_of(key) }))
+    }
+
+    fn language(&mut self) -> Option<String> {
+        let (key, value) = self.find(LANGUAGE)?;
+        let tag = word(value).unwrap_or_default().trim().replace('_', "-");
+        let is_tag = (2..=35).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if !is_tag {
+            self.odd(key, format!("`{key}` is passed over: {} is not a language tag", shown(value)));
+        }
+        is_tag.then_some(tag)
+    }
+
+    fn topics(&mut self) -> Vec<Topic> {
+        let mut topics: Vec<Topic> = Vec::new();
+        let nested = match self.matter.get("taxonomies") {
+            Some(Value::Table(table)) => Matter::gathered(table.clone()),
+            _ => Matter::default(),
+        };
+        for key in TOPICS {
+            for value in [self.matter.get(key), nested.get(key)].into_iter().flatten() {
+                for name in self.names(key, value) {
+                    let topic = Topic::named(name.trim().trim_start_matches('#'));
+                    match topic {
+                        Some(topic) if topics.iter().all(|known| known.slug != topic.slug) => topics.push(topic),
+                        Some(_) => {}
+                        None => self.odd(key, format!("the topic {} is passed over: no letter in it", quote(&name))),
+                    }
+                }
+            }
+        }
+        topics
+    }
+
+    fn authors(&mut self) -> Vec<String> {
+        let mut authors: Vec<String> = Vec::new();
+        for key in AUTHORS {
+            let Some(value) = self.matter.get(key) else { continue };
+            for name in self.names(key, value) {
+                let name = text::shorten(&text::one_line(&name), text::TITLE_LIMIT);
+                if !name.is_empty() && !authors.contains(&name) {
+                    authors.push(name);
+                }
+            }
+            if !authors.is_empty() {
+                break;
+            }
+        }
+        authors
+    }
+
+    /// The names in a text, a list, a table with a name, or a list of those.
+    fn names(&mut self, key: &str, value: &Value) -> Vec<String> {
+        match value {
+            _ if is_nothing(value) => Vec::new(),
+            // "Josh, Alex" under `author` may be one name; under `authors` and `tags` it is two.
+            Value::Text(text) if ["authors", "tags", "categories", "topics"].contains(&key) => self.listed(key, text),
+            Value::Text(text) => vec![text.clone()],
+            Value::List(values) => values.iter().flat_map(|value| self.listed_name(key, value)).collect(),
+            Value::Table(_) | Value::Bool(_) | Value::Null => self.listed_name(key, value),
+        }
+    }
+
+    /// One member of a list; lists in lists are Hexo's sub-categories.
+    fn listed_name(&mut self, key: &str, value: &Value) -> Vec<String> {
+        match value {
+            Value::Null => Vec::new(),
+            Value::Text(text) => vec![text.clone()],
+            Value::List(values) => values.iter().flat_map(|value| self.listed_name(key, value)).collect(),
+            Value::Bool(_) | Value::Table(_) => {
+                let inside =
+                    if let Value::Table(table) = value { Matter::gathered(table.clone()) } else { Matter::default() };
+                let name = ["name", "label", "title", "key"].iter().find_map(|name| inside.get(name).and_then(word));
+                if name.is_none() {
+                    self.odd(key, format!("`{key}` is passed over: {} where a name is wanted", kind(value)));
+                }
+                name.into_iter().collect()
+            }
+        }
+    }
+
+    /// A list in a text: parted by semicolons, else by commas. Blanks part
+    /// topics in Jekyll and belong to them elsewhere, so they are asked about.
+    fn listed(&mut self, key: &str, text: &str) -> Vec<String> {
+        let mark = if text.contains(';') { ';' } else { ',' };
+        if key != "authors" && !text.contains(mark) && text.trim().contains(char::is_whitespace) {
+            self.odd(key, format!("`{key}` is taken as one topic: {}; write a list if several are meant", quote(text)));
+        }
+        text.split(mark).map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    }
+}
+
+/// The text of a value that is one, alone or in a list of one.
+fn word(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(text.trim().to_owned()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::List(values) if values.len() == 1 => word(&values[0]),
+        _ => None,
+    }
+}
+
+/// `true`, and what older YAML and people write for it.
+fn truth(value: &Value) -> Option<bool> {
+    match word(value)?.to_lowercase().as_str() {
+        "true" | "yes" | "on" | "y" | "1" => Some(true),
+        "false" | "no" | "off" | "n" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Text(text) => text.trim().is_empty(),
+        Value::List(values) => values.is_empty(),
+        Value::Table(table) => table.is_empty(),
+        Value::Bool(_) => false,
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Text(_) => "a text",
+        Value::List(_) => "a list",
+        Value::Table(_) => "a table",
+    }
+}
+
+fn shown(value: &Value) -> String {
+    word(value).map_or_else(|| kind(value).to_owned(), |text| quote(&text))
+}
+
+#[cfg(test)]
+#[path = "fields_test.rs"]
+mod tests;

@@ -1,0 +1,194 @@
+//! One look at the archive: what is new, what is as it was, what must wait.
+
+use std::collections::HashMap;
+use std::fs::{File, Metadata};
+use std::io::{ErrorKind, Read as _};
+use std::num::NonZero;
+use std::thread;
+
+use super::flaw::Flaw;
+use super::post::{self, No, Setting};
+use super::walk::{self, Found};
+use super::{Archive, Known, MAX_BYTES, Read, Scan, Stamp, collide};
+use crate::domain::time::Span;
+use crate::domain::{Entry, Fault, Timestamp};
+
+/// A file changed less than this before or after `now` may still be written to.
+const SETTLE: Span = Span::seconds(2);
+
+/// Fewer files than this are not worth a second thread.
+const FEW: usize = 16;
+
+pub(super) fn scan(archive: &Archive, known: &HashMap<String, Known>, now: Timestamp) -> Result<Scan, Fault> {
+    let root = &archive.rules.root;
+    let before = identity_of(archive)?;
+    let walk = walk::walk(root, &archive.filter)?;
+    if walk.files.is_empty() && walk.closed.is_empty() && !known.is_empty() {
+        let reason = format!("the archive is empty, and {} posts of it are known", known.len());
+        return Err(
+            Fault::new(root.display().to_string(), reason).with_help("is the folder mounted? nothing was changed")
+        );
+    }
+    let mut scan = Scan { warnings: walk.warnings, ..Scan::default() };
+    for (path, fault) in walk.closed {
+        shut(&mut scan, known, path, fault);
+    }
+    let fresh = sort(&mut scan, walk.files, known, now);
+    let set = Setting { rules: &archive.rules, addresses: &archive.addresses };
+    for (found, seen) in fresh.iter().zip(read_all(&fresh, set)) {
+        take(&mut scan, known, found, seen);
+    }
+    if identity_of(archive)? != before {
+        return Err(Fault::new(root.display().to_string(), "the archive was exchanged while it was read"));
+    }
+    collide::hold(&mut scan, known);
+    scan.faults.sort();
+    scan.warnings.sort();
+    Ok(scan)
+}
+
+/// Parts files into those as they were, those to wait for, and those to read.
+fn sort(scan: &mut Scan, files: Vec<Found>, known: &HashMap<String, Known>, now: Timestamp) -> Vec<Found> {
+    let mut fresh = Vec::new();
+    for found in files {
+        let age = now.since(found.stamp.modified);
+        if known.get(&found.path).is_some_and(|known| known.stamp == found.stamp) {
+            scan.unchanged.push(found.path);
+        } else if age > Span(-SETTLE.0) && age < SETTLE {
+            scan.waiting.push(found.path);
+        } else {
+            fresh.push(found);
+        }
+    }
+    fresh
+}
+
+/// A path that cannot be looked into: a fault where posts are known at or
+/// below it or it is a folder nobody knows, a warning where one file is.
+fn shut(scan: &mut Scan, known: &HashMap<String, Known>, path: String, fault: Fault) {
+    let below = format!("{path}/");
+    let mut lost: Vec<String> = known.keys().filter(|p| **p == path || p.starts_with(&below)).cloned().collect();
+    lost.sort();
+    if lost.is_empty() && fault.reason.starts_with("skipped") {
+        scan.warnings.push(fault)
+    } else {
+        scan.faults.push(fault)
+    }
+    scan.held.extend(lost);
+}
+
+/// What came of one file.
+enum Seen {
+    Post(Box<Entry>, Vec<Flaw>),
+    No(No),
+    /// Changed or vanished meanwhile.
+    Restless,
+}
+
+/// Reads files, on two threads when there are many.
+fn read_all(files: &[Found], set: Setting<'_>) -> Vec<Seen> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(4);
+    if files.len() < FEW || threads < 2 {
+        return files.iter().map(|found| read(found, set)).collect();
+    }
+    let part = |files: &[Found]| files.iter().map(|found| read(found, set)).collect::<Vec<_>>();
+    thread::scope(|scope| {
+        let parts = files.chunks(files.len().div_ceil(threads));
+        let running: Vec<_> = parts.map(|files| scope.spawn(move || part(files))).collect();
+        running
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    })
+}
+
+fn read(found: &Found, set: Setting<'_>) -> Seen {
+    match bytes(found) {
+        Ok(Some(bytes)) => {
+            let mut oddities = Vec::new();
+            match post::read(&found.path, found.kind, &bytes, set, &mut oddities) {
+                Ok(entry) => Seen::Post(Box::new(entry), oddities),
+                Err(no) => Seen::No(no),
+            }
+        }
+        Ok(None) => Seen::Restless,
+        Err(e) if e.kind() == ErrorKind::NotFound => Seen::Restless,
+        Err(e) => Seen::No(No::Broken(Flaw::new(format!("cannot be read: {e}")))),
+    }
+}
+
+/// The bytes of a file, if it is the same from first to last: found, opened,
+/// read. A link put in its place meanwhile is another file.
+fn bytes(found: &Found) -> std::io::Result<Option<Vec<u8>>> {
+    let outside = std::fs::symlink_metadata(&found.full)?;
+    if !outside.is_file() {
+        return Ok(None);
+    }
+    let file = File::open(&found.full)?;
+    let opened = file.metadata()?;
+    let same = |data: &Metadata| data.is_file() && walk::stamp(data) == found.stamp && place(data) == place(&outside);
+    let mut bytes = Vec::with_capacity(usize::try_from(found.stamp.size.min(MAX_BYTES)).unwrap_or(0));
+    (&file).take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    let whole = u64::try_from(bytes.len()).is_ok_and(|length| length == found.stamp.size);
+    Ok((whole && same(&opened) && same(&file.metadata()?)).then_some(bytes))
+}
+
+/// Device and number of a file.
+#[cfg(unix)]
+fn place(data: &Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    (data.dev(), data.ino())
+}
+
+#[cfg(not(unix))]
+fn place(_: &Metadata) -> (u64, u64) {
+    (0, 0)
+}
+
+/// Which folder the archive is just now: another one after an unmount.
+fn identity_of(archive: &Archive) -> Result<(u64, u64), Fault> {
+    let root = &archive.rules.root;
+    let wrong = |reason: String| {
+        Fault::new(root.display().to_string(), reason)
+            .with_help("give the folder of your posts as [archive] path; nothing was changed")
+    };
+    match std::fs::metadata(root) {
+        Ok(data) if data.is_dir() => Ok(place(&data)),
+        Ok(_) => Err(wrong("the archive is not a folder".into())),
+        Err(e) => Err(wrong(format!("the archive cannot be read: {e}"))),
+    }
+}
+
+/// Puts what came of one file where it belongs. A file that is known and is
+/// no post any more is a fault: its last good version stands.
+fn take(scan: &mut Scan, known: &HashMap<String, Known>, found: &Found, seen: Seen) {
+    let path = &found.path;
+    match seen {
+        Seen::Post(entry, oddities) => {
+            scan.warnings.extend(oddities.into_iter().map(|flaw| flaw.in_file(path)));
+            scan.read.push(Read { entry: *entry, stamp: stamp_of(found) });
+        }
+        Seen::Restless => scan.waiting.push(path.clone()),
+        Seen::No(No::Broken(flaw)) => {
+            scan.faults.push(flaw.in_file(path));
+            scan.held.push(path.clone());
+        }
+        Seen::No(No::Stranger(flaw)) => {
+            let fault = flaw.in_file(path);
+            if known.contains_key(path) {
+                scan.faults.push(fault)
+            } else {
+                scan.warnings.push(fault)
+            }
+            scan.held.push(path.clone());
+        }
+    }
+}
+
+fn stamp_of(found: &Found) -> Stamp {
+    found.stamp
+}
+
+#[cfg(test)]
+#[path = "scan_test.rs"]
+mod tests;

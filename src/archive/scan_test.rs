@@ -1,0 +1,187 @@
+use super::super::Rules;
+use super::*;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// Long after every file of the tests was written.
+const LATER: Timestamp = Timestamp(4_000_000_000_000);
+
+fn archive_at(root: &Path) -> Archive {
+    Archive::new(Rules {
+        root: root.to_owned(),
+        include: Vec::new(),
+        exclude: Vec::new(),
+        permalink: "/{year}/{month}/{slug}/".into(),
+        site_url: "https://example.org".into(),
+        zone: chrono_tz::Europe::Berlin,
+        language: "en".into(),
+    })
+    .unwrap()
+}
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        put(&folder, path, text);
+    }
+    folder
+}
+
+fn put(folder: &TempDir, path: &str, text: &str) {
+    let path = folder.path().join(path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+fn post(title: &str) -> String {
+    format!("---\ntitle: {title}\ndate: 2024-05-31\n---\nText of {title}.\n")
+}
+
+fn look(folder: &TempDir, known: &HashMap<String, Known>) -> Scan {
+    archive_at(folder.path()).scan(known, LATER).unwrap()
+}
+
+fn remember(scan: &Scan) -> HashMap<String, Known> {
+    let known =
+        |read: &Read| Known { identity: read.entry.identity.clone(), url: read.entry.url.clone(), stamp: read.stamp };
+    scan.read.iter().map(|read| (read.entry.path.clone(), known(read))).collect()
+}
+
+fn paths(scan: &Scan) -> Vec<&str> {
+    scan.read.iter().map(|read| read.entry.path.as_str()).collect()
+}
+
+fn said(faults: &[Fault]) -> Vec<String> {
+    faults.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_bad_post_stops_no_other() {
+    let folder = folder(&[("a.md", &post("A")), ("b.md", "---\ntitle: b\ntitle: c\n---\n"), ("c.md", &post("C"))]);
+    let scan = look(&folder, &HashMap::new());
+    assert_eq!(paths(&scan), ["a.md", "c.md"]);
+    assert_eq!(said(&scan.faults), ["b.md:3: the key `title` is given twice"]);
+    assert_eq!(scan.held, ["b.md"]);
+}
+
+#[test]
+fn only_what_changed_is_read_again() {
+    let folder = folder(&[("a.md", &post("A")), ("b.md", &post("B"))]);
+    let known = remember(&look(&folder, &HashMap::new()));
+    put(&folder, "b.md", &post("Another B"));
+    std::fs::remove_file(folder.path().join("a.md")).unwrap();
+    put(&folder, "c.md", &post("C"));
+    let scan = look(&folder, &known);
+    assert_eq!(paths(&scan), ["b.md", "c.md"]);
+    assert_eq!((scan.unchanged.len(), scan.held.len(), scan.waiting.len()), (0, 0, 0));
+    let scan = look(&folder, &remember(&scan));
+    assert_eq!((paths(&scan).len(), scan.unchanged), (0, vec!["b.md".to_owned(), "c.md".to_owned()]));
+}
+
+#[test]
+fn a_file_written_a_moment_ago_waits() {
+    let folder = folder(&[("a.md", &post("A"))]);
+    let written = walk::stamp(&std::fs::metadata(folder.path().join("a.md")).unwrap()).modified;
+    let archive = archive_at(folder.path());
+    for (after, waits) in [(-2_000, false), (-1_999, true), (0, true), (1_999, true), (2_000, false)] {
+        let scan = archive.scan(&HashMap::new(), written.plus(Span(after))).unwrap();
+        assert_eq!(scan.waiting.len(), usize::from(waits), "{after}");
+        assert_eq!(scan.read.len(), usize::from(!waits), "{after}");
+    }
+}
+
+#[test]
+fn a_file_that_changed_since_it_was_found_waits() {
+    let folder = folder(&[("a.md", &post("A"))]);
+    let archive = archive_at(folder.path());
+    let set = Setting { rules: &archive.rules, addresses: &archive.addresses };
+    let found = walk::walk(folder.path(), &archive.filter).unwrap().files.remove(0);
+    assert!(matches!(read(&found, set), Seen::Post(..)));
+    put(&folder, "a.md", "---\ntitle: half");
+    assert!(matches!(read(&found, set), Seen::Restless));
+    std::fs::remove_file(&found.full).unwrap();
+    assert!(matches!(read(&found, set), Seen::Restless));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_put_in_the_place_of_a_file_is_not_followed() {
+    let folder = folder(&[("a.md", &post("A")), ("secret.txt", &post("A"))]);
+    let archive = archive_at(folder.path());
+    let set = Setting { rules: &archive.rules, addresses: &archive.addresses };
+    let found = walk::walk(folder.path(), &archive.filter).unwrap().files.remove(0);
+    std::fs::remove_file(&found.full).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("secret.txt"), &found.full).unwrap();
+    assert!(matches!(read(&found, set), Seen::Restless));
+}
+
+#[test]
+fn what_is_known_of_a_post_that_broke_stands() {
+    let folder = folder(&[("a.md", &post("A")), ("b.md", &post("B"))]);
+    let known = remember(&look(&folder, &HashMap::new()));
+    put(&folder, "a.md", "---\ntitle: never closed");
+    put(&folder, "b.md", "");
+    let scan = look(&folder, &known);
+    assert_eq!(scan.held, ["a.md", "b.md"]);
+    assert_eq!(scan.faults.len(), 2);
+    assert_eq!(said(&scan.faults)[1], "b.md: empty");
+}
+
+#[test]
+fn two_files_with_one_identity_or_address_are_both_held_and_told_once() {
+    let two = [("2024-01-01-a.md", &*post("A")), ("a.html", &post("B")), ("c.md", &post("C"))];
+    let folder = folder(&two);
+    let scan = look(&folder, &HashMap::new());
+    assert_eq!(paths(&scan), ["c.md"]);
+    assert_eq!(scan.held, ["2024-01-01-a.md", "a.html"]);
+    assert_eq!(said(&scan.faults), ["2024-01-01-a.md: the same identity as `a.html`: `a`"]);
+
+    put(&folder, "a.html", &post("B").replace("title", "id: b\ntitle"));
+    let scan = look(&folder, &HashMap::new());
+    let reason = "2024-01-01-a.md: the same address as `a.html`: `https://example.org/2024/05/a/`";
+    assert_eq!(said(&scan.faults), [reason]);
+}
+
+#[test]
+fn a_new_file_with_the_identity_of_a_known_one_is_held_and_the_known_one_stands() {
+    let folder = folder(&[("a.md", &post("A"))]);
+    let known = remember(&look(&folder, &HashMap::new()));
+    put(&folder, "2020-01-01-a.md", &post("Another"));
+    let scan = look(&folder, &known);
+    assert_eq!((paths(&scan).len(), &scan.unchanged), (0, &vec!["a.md".to_owned()]));
+    assert_eq!(said(&scan.faults), ["2020-01-01-a.md: the same identity as `a.md`: `a`"]);
+    // A renamed file is no second one.
+    std::fs::remove_file(folder.path().join("a.md")).unwrap();
+    assert_eq!(paths(&look(&folder, &known)), ["2020-01-01-a.md"]);
+}
+
+#[test]
+fn a_missing_or_suddenly_empty_archive_is_a_fault_and_no_deletion() {
+    let folder = folder(&[("a.md", &post("A"))]);
+    let known = remember(&look(&folder, &HashMap::new()));
+    std::fs::remove_file(folder.path().join("a.md")).unwrap();
+    let archive = archive_at(folder.path());
+    assert!(archive.scan(&HashMap::new(), LATER).is_ok());
+    assert!(archive.scan(&known, LATER).unwrap_err().reason.contains("empty"));
+    let gone = archive_at(&folder.path().join("gone"));
+    assert!(gone.scan(&known, LATER).unwrap_err().reason.contains("cannot be read"));
+    put(&folder, "file", "");
+    assert!(archive_at(&folder.path().join("file")).scan(&known, LATER).is_err());
+}
+
+#[test]
+fn many_files_are_read_in_the_order_of_their_paths() {
+    let files: Vec<(String, String)> = (100..200).map(|n| (format!("{n}.md"), post(&n.to_string()))).collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let scan = look(&folder(&files), &HashMap::new());
+    assert_eq!(paths(&scan), files.iter().map(|(path, _)| *path).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_no_post_is_a_warning() {
+    let folder = folder(&[("README.md", "# Read me"), ("a.md", &post("A")), ("b.rst", "x")]);
+    let scan = look(&folder, &HashMap::new());
+    assert_eq!(said(&scan.faults), [""; 0]);
+    let warnings = ["*.rst: 1 file not understood: reStructuredText", "README.md: no front matter, not a post"];
+    assert_eq!(said(&scan.warnings), warnings);
+}
