@@ -1,7 +1,7 @@
 //! Postroom: feeds and email digests for a blog kept as files.
+pub mod archive;
 pub mod cli;
 pub mod context;
-pub mod archive;
 pub mod domain;
 pub mod feeds;
 pub mod settings;

@@ -1,10 +1,30 @@
 //! Two files that would be the same post, or stand at the same address: none
 //! of them can be told to be the right one, so neither is published.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::names::Name;
 use super::{Known, Scan};
 use crate::domain::Fault;
+
+/// Gives posts that come again under one name (`2023-04-01-report.md`,
+/// `2024-04-01-report.md`) the date prefix back as part of their identity:
+/// all but the first, which is the one already known or else the oldest.
+/// A file keeps the identity it is known by.
+pub(super) fn part(scan: &mut Scan, known: &HashMap<String, Known>) {
+    let silent = scan.unchanged.iter().chain(&scan.waiting).chain(&scan.held);
+    let mut taken: HashSet<String> = silent.filter_map(|path| Some(known.get(path)?.identity.clone())).collect();
+    let mut fresh: Vec<_> = scan.read.iter_mut().map(|read| &mut read.entry).filter(|e| e.guid.is_none()).collect();
+    fresh.sort_by_key(|entry| (!known.contains_key(&entry.path), entry.date));
+    for entry in fresh {
+        let dated = Name::of(&entry.path).path;
+        let before = known.get(&entry.path).map(|known| &known.identity);
+        if before == Some(&dated) || before != Some(&entry.identity) && taken.contains(&entry.identity) {
+            entry.identity = dated;
+        }
+        taken.insert(entry.identity.clone());
+    }
+}
 
 /// Moves the files of `scan.read` that share an identity or an address with
 /// another file into `scan.held`. Files that were not read stand for what is

@@ -49,7 +49,7 @@ pub(super) fn read(
     let (matter, body) = split(&text, kind, &name)?;
     let mut fields = fields::read(&matter, set.rules.zone, oddities)?;
     fields.draft |= name.draft;
-    let date = date(&fields, &name, kind, set)?;
+    let date = date(&fields, &name, set)?;
     let (raw, heading) = match kind {
         Kind::Html => (body.to_owned(), None),
         Kind::Markdown => {
@@ -123,14 +123,14 @@ fn split<'a>(text: &'a str, kind: Kind, name: &Name) -> Result<(Matter, &'a str)
 
 /// The date of the front matter, else of the file's name or folders, else
 /// the one in the address the author wrote. Never the file's own times.
-fn date(fields: &Fields, name: &Name, kind: Kind, set: Setting<'_>) -> Result<Timestamp, No> {
+fn date(fields: &Fields, name: &Name, set: Setting<'_>) -> Result<Timestamp, No> {
     let written = || fields.address.as_ref().and_then(|written| names::date_in_address(&written.address));
     let day = || name.date.or_else(written).map(|day| dates::midnight(day, set.rules.zone));
     fields.date.or_else(day).ok_or_else(|| {
         if fields.draft {
             return No::Stranger(Flaw::new("a draft without a date, left alone until it has one"));
         }
-        if kind == Kind::Html && fields.title.is_none() {
+        if fields.title.is_none() {
             return No::Stranger(Flaw::new("no title and no date, not a post"));
         }
         let help = "give it a `date`, or a name like 2024-05-31-title.md; exclude it if it is not a post";

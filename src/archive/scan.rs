@@ -9,7 +9,7 @@ use std::thread;
 use super::flaw::Flaw;
 use super::post::{self, No, Setting};
 use super::walk::{self, Found};
-use super::{Archive, Known, MAX_BYTES, Read, Scan, Stamp, collide};
+use super::{Archive, Known, MAX_BYTES, Read, Scan, collide};
 use crate::domain::time::Span;
 use crate::domain::{Entry, Fault, Timestamp};
 
@@ -41,6 +41,7 @@ pub(super) fn scan(archive: &Archive, known: &HashMap<String, Known>, now: Times
     if identity_of(archive)? != before {
         return Err(Fault::new(root.display().to_string(), "the archive was exchanged while it was read"));
     }
+    collide::part(&mut scan, known);
     collide::hold(&mut scan, known);
     scan.faults.sort();
     scan.warnings.sort();
@@ -166,7 +167,7 @@ fn take(scan: &mut Scan, known: &HashMap<String, Known>, found: &Found, seen: Se
     match seen {
         Seen::Post(entry, oddities) => {
             scan.warnings.extend(oddities.into_iter().map(|flaw| flaw.in_file(path)));
-            scan.read.push(Read { entry: *entry, stamp: stamp_of(found) });
+            scan.read.push(Read { entry: *entry, stamp: found.stamp });
         }
         Seen::Restless => scan.waiting.push(path.clone()),
         Seen::No(No::Broken(flaw)) => {
@@ -183,10 +184,6 @@ fn take(scan: &mut Scan, known: &HashMap<String, Known>, found: &Found, seen: Se
             scan.held.push(path.clone());
         }
     }
-}
-
-fn stamp_of(found: &Found) -> Stamp {
-    found.stamp
 }
 
 #[cfg(test)]

@@ -129,30 +129,51 @@ fn what_is_known_of_a_post_that_broke_stands() {
 
 #[test]
 fn two_files_with_one_identity_or_address_are_both_held_and_told_once() {
-    let two = [("2024-01-01-a.md", &*post("A")), ("a.html", &post("B")), ("c.md", &post("C"))];
-    let folder = folder(&two);
+    let folder = folder(&[("b/a.md", &*post("A")), ("b/a.html", &post("B")), ("c.md", &post("C"))]);
     let scan = look(&folder, &HashMap::new());
     assert_eq!(paths(&scan), ["c.md"]);
-    assert_eq!(scan.held, ["2024-01-01-a.md", "a.html"]);
-    assert_eq!(said(&scan.faults), ["2024-01-01-a.md: the same identity as `a.html`: `a`"]);
+    assert_eq!(scan.held, ["b/a.html", "b/a.md"]);
+    assert_eq!(said(&scan.faults), ["b/a.html: the same identity as `b/a.md`: `b/a`"]);
 
-    put(&folder, "a.html", &post("B").replace("title", "id: b\ntitle"));
+    put(&folder, "b/a.md", &post("A").replace("title", "id: X\ntitle"));
+    put(&folder, "b/a.html", &post("B").replace("title", "id: X\nslug: b\ntitle"));
     let scan = look(&folder, &HashMap::new());
-    let reason = "2024-01-01-a.md: the same address as `a.html`: `https://example.org/2024/05/a/`";
-    assert_eq!(said(&scan.faults), [reason]);
+    assert_eq!(said(&scan.faults), ["b/a.html: the same identity as `b/a.md`: `X`"]);
 }
 
 #[test]
-fn a_new_file_with_the_identity_of_a_known_one_is_held_and_the_known_one_stands() {
+fn a_new_file_at_the_address_of_a_known_one_is_held_and_the_known_one_stands() {
     let folder = folder(&[("a.md", &post("A"))]);
     let known = remember(&look(&folder, &HashMap::new()));
     put(&folder, "2020-01-01-a.md", &post("Another"));
     let scan = look(&folder, &known);
     assert_eq!((paths(&scan).len(), &scan.unchanged), (0, &vec!["a.md".to_owned()]));
-    assert_eq!(said(&scan.faults), ["2020-01-01-a.md: the same identity as `a.md`: `a`"]);
+    let reason = "2020-01-01-a.md: the same address as `a.md`: `https://example.org/2024/05/a/`";
+    assert_eq!(said(&scan.faults), [reason]);
     // A renamed file is no second one.
     std::fs::remove_file(folder.path().join("a.md")).unwrap();
     assert_eq!(paths(&look(&folder, &known)), ["2020-01-01-a.md"]);
+}
+
+fn identities(scan: &Scan) -> Vec<(&str, &str)> {
+    scan.read.iter().map(|read| (read.entry.path.as_str(), read.entry.identity.as_str())).collect()
+}
+
+#[test]
+fn a_report_that_comes_every_year_is_a_new_post_every_year_and_stays_what_it_is() {
+    let of = |year: u32| format!("---\ntitle: Report\ndate: {year}-04-01\n---\n");
+    let folder = folder(&[("2023-04-01-report.md", &of(2023)), ("2022-04-01-report.md", &of(2022))]);
+    let scan = look(&folder, &HashMap::new());
+    let both = [("2022-04-01-report.md", "report"), ("2023-04-01-report.md", "2023-04-01-report")];
+    assert_eq!(identities(&scan), both);
+
+    let known = remember(&scan);
+    put(&folder, "2021-04-01-report.md", &of(2021));
+    put(&folder, "2023-04-01-report.md", &(of(2023) + "Edited."));
+    std::fs::remove_file(folder.path().join("2022-04-01-report.md")).unwrap();
+    let scan = look(&folder, &known);
+    let after = [("2021-04-01-report.md", "report"), ("2023-04-01-report.md", "2023-04-01-report")];
+    assert_eq!(identities(&scan), after);
 }
 
 #[test]

