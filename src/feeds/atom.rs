@@ -60,8 +60,12 @@ fn entry(channel: &Channel, post: &Post) -> Entry {
     }
 }
 
+/// Plain text. Where a reader might take some of it for markup it is declared
+/// as HTML, and its markup characters escaped once more: nothing is left to guess.
 fn text(value: &str, language: Option<&str>) -> Text {
-    Text { lang: language.map(Into::into), ..Text::plain(xml::plain(value)) }
+    let is_plain = !value.contains(['<', '&']);
+    let text = if is_plain { Text::plain(xml::clean(value)) } else { Text::html(xml::html(value)) };
+    Text { lang: language.map(Into::into), ..text }
 }
 
 fn person(name: &str) -> Person {
