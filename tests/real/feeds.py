@@ -92,8 +92,10 @@ def by_feedparser(path):
             continue
         # RSS has no such date; feedparser would answer with the other one.
         updated = entry.get("updated") if path.name == "atom.xml" else None
-        # A title is plain text in RSS and may be declared HTML in Atom: compare what a reader shows of it.
-        title = shown(entry.title, entry.title_detail.type == "text/plain")
+        is_plain = entry.title_detail.type == "text/plain"
+        title = shown(entry.title, is_plain)
+        if path.name == "feed.xml" and not is_plain:
+            title = None  # RSS does not say what a title is; where feedparser guesses HTML, it has decoded too much
         items.append(Item(entry.id, entry.link, title, moment(entry.published), updated and moment(updated)))
     return items
 

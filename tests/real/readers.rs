@@ -1,7 +1,8 @@
 //! Feeds among readers and judges of feeds.
 
 use super::site::Site;
-use super::{counterparts, script};
+use super::{PROJECT, counterparts, script};
+use std::path::Path;
 
 const RELAY: &str = "url = \"smtp://127.0.0.1:9\"";
 
@@ -18,14 +19,27 @@ fn every_feed_holds_to_its_standard_and_all_tell_the_same_posts() {
 }
 
 #[test]
+fn feeds_of_posts_with_everything_that_can_go_wrong_hold_to_their_standards_too() {
+    if !counterparts(&["python", "jing"]) {
+        return;
+    }
+    for (variant, posts) in [("full", "3"), ("summaries", "3"), ("empty", "0")] {
+        let folder = Path::new(PROJECT).join("tests/golden/feeds").join(variant);
+        script("feeds.py", [folder.as_os_str(), posts.as_ref()]);
+    }
+}
+
+#[test]
 fn newsboat_reads_the_feeds_and_is_told_when_nothing_changed() {
-    if !counterparts(&["newsboat", "sqlite3", "curl"]) {
+    if !counterparts(&["newsboat", "sqlite3", "python3"]) {
         return;
     }
     let site = Site::new(RELAY, "", "");
     site.baseline();
     let serve = site.serve();
-    script("newsboat.sh", [format!("http://127.0.0.1:{}", site.port), "20".to_owned()]);
+    for feed in ["feed.xml", "atom.xml"] {
+        script("newsboat.sh", [format!("http://127.0.0.1:{}/{feed}", site.port), "20".to_owned()]);
+    }
     serve.stop();
 }
 
