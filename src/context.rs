@@ -1,6 +1,20 @@
 //! What every task and handler is given.
 
-use crate::domain::Timestamp;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::Notify;
+
+use crate::archive::Archive;
+use crate::domain::token::KeyRing;
+use crate::domain::{Fault, Timestamp};
+use crate::feeds::Asset;
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::transport::Transport;
+use crate::transport::dkim::Signer;
+use crate::views::model::SiteModel;
+use crate::views::words::Words;
 
 /// The only clock a task or handler sees.
 pub trait Clock: Send + Sync {
@@ -12,4 +26,106 @@ pub trait Clock: Send + Sync {
 pub trait Ids: Send + Sync {
     /// Fills `bytes` with unpredictable ones.
     fn fill(&self, bytes: &mut [u8]);
+}
+
+/// What every task and handler is given. Built once by `app`.
+pub struct Context {
+    /// What the operator decided.
+    pub settings: Settings,
+    /// The database.
+    pub store: Store,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub ids: Arc<dyn Ids>,
+    /// Where posts come from.
+    pub archive: Arc<Archive>,
+    /// The road out for mail.
+    pub transport: Box<dyn Transport>,
+    /// Signs mail, when the operator has a key for it.
+    pub signer: Option<Signer>,
+    /// Keys of tokens and Message-IDs.
+    pub keys: KeyRing,
+    /// Every word of mails and pages.
+    pub words: Words,
+    /// What is published: feeds by path.
+    pub site: Site,
+    /// What the tasks wait for.
+    pub wake: Wake,
+}
+
+impl Context {
+    /// The present instant.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A number in `0.0..1.0` that nobody can foretell.
+    pub fn jitter(&self) -> f64 {
+        let mut bytes = [0; 4];
+        self.ids.fill(&mut bytes);
+        f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
+    }
+
+    /// An absolute address under the public one.
+    pub fn public(&self, path: &str) -> String {
+        format!("{}{path}", self.settings.http.public_url)
+    }
+
+    /// The site as mails and pages show it.
+    pub fn site_model(&self) -> SiteModel {
+        SiteModel {
+            title: self.settings.site.title.clone(),
+            url: self.settings.site.url.clone(),
+            public_url: self.settings.http.public_url.clone(),
+            language: self.settings.site.language.clone(),
+            postal_address: self.settings.site.postal_address.clone(),
+            zone: self.settings.site.timezone,
+        }
+    }
+}
+
+/// Published files by decoded path, replaced as a whole, and whether the
+/// archive they come from could be read.
+#[derive(Default)]
+pub struct Site {
+    published: RwLock<Arc<HashMap<String, Asset>>>,
+    archive_fault: RwLock<Option<Fault>>,
+}
+
+impl Site {
+    /// Everything published now.
+    pub fn all(&self) -> Arc<HashMap<String, Asset>> {
+        // A poisoned lock still holds a whole map: it is only ever replaced.
+        self.published.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The file published under a path.
+    pub fn get(&self, path: &str) -> Option<Asset> {
+        self.all().get(path).cloned()
+    }
+
+    /// Publishes all files at once in place of those before.
+    pub fn replace(&self, files: HashMap<String, Asset>) {
+        *self.published.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(files);
+    }
+
+    /// Why the archive could not be read at the last scan, if it could not.
+    pub fn archive_fault(&self) -> Option<Fault> {
+        self.archive_fault.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes whether the archive could be read.
+    pub fn set_archive_fault(&self, fault: Option<Fault>) {
+        *self.archive_fault.write().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+}
+
+/// What wakes a task before its next tick.
+#[derive(Default)]
+pub struct Wake {
+    /// The archive seems to have changed.
+    pub archive: Notify,
+    /// The outbox has something new.
+    pub outbox: Notify,
 }

@@ -4,6 +4,7 @@ pub mod cli;
 pub mod context;
 pub mod domain;
 pub mod feeds;
+pub mod http;
 pub mod settings;
 pub mod store;
 pub mod system;

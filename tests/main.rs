@@ -8,6 +8,7 @@ mod faultsink;
 mod feeds;
 mod golden;
 mod house;
+mod http;
 mod mail;
 mod real;
 mod transport;

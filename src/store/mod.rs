@@ -17,6 +17,7 @@ pub use ledger::{Ledger, Settling};
 pub use outbox::{Leased, Recovered};
 pub use posts::{Found, Ingest, Ingested, KnownFile};
 pub use reports::{AttemptRow, DeliveryRow, Outbox, SubscriptionCount};
+pub(crate) use subscriptions::UNDO;
 pub use subscriptions::{Added, NewSubscription, StoredConsent, Subscribe};
 
 use std::path::Path;

@@ -134,3 +134,13 @@ pub fn delivery_expired(delivery: i64, reason: &str) {
 pub fn recovered(leased: u64, uncertain: u64) {
     warn!(leased, uncertain, "recovered from a crash");
 }
+
+/// A request was answered. `route` is the pattern it matched, for paths carry tokens.
+pub fn request(method: &str, route: &str, status: u16, took: std::time::Duration) {
+    debug!(method, route, status, took_ms = took.as_secs_f64() * 1_000.0, "answered a request");
+}
+
+/// A request could not be answered for a reason of ours.
+pub fn request_failed(reason: &str) {
+    error!(reason, "a request failed");
+}

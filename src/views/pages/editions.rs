@@ -51,3 +51,8 @@ fn line(site: &Site<'_>, edition: &EditionLine) -> Markup {
         span.meta { (words.say("page.editions.line", &[("number", &number), ("newsletter", &edition.newsletter)])) }
     }
 }
+
+/// What stands in the public copy where a subscriber's copy says why they get it.
+pub fn public_copy(site: &Site<'_>) -> String {
+    site.words.say("page.editions.public", &[])
+}

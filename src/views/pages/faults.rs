@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::frame::{Head, Site, Tab};
 
 /// What is the matter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// 400: the request cannot be read.
     Garbled,
@@ -24,8 +24,8 @@ pub enum Fault {
     TooLarge,
     /// 415: neither a web form nor JSON.
     Kind,
-    /// 429: too many tries from one network; the words say how long to wait.
-    TooMany(String),
+    /// 429: too many tries from one network, and how many minutes to wait.
+    TooMany(u32),
     /// 500: a fault of ours.
     Broken,
     /// 503: the database cannot be written or read just now.
@@ -34,7 +34,7 @@ pub enum Fault {
 
 impl Fault {
     /// The HTTP status.
-    pub fn status(&self) -> u16 {
+    pub fn status(self) -> u16 {
         match self {
             Self::Garbled => 400,
             Self::Unknown => 404,
@@ -75,8 +75,9 @@ pub fn sentences(site: &Site<'_>, fault: &Fault) -> (String, String) {
         Fault::EditionCancelled => (words.say("page.editions.gone_title", &[]), words.say("page.editions.gone", &[])),
         Fault::TooLarge => (words.say("page.fault.413.title", &[]), words.say("page.fault.413.lead", &[])),
         Fault::Kind => (words.say("page.fault.415.title", &[]), words.say("page.fault.415.lead", &[])),
-        Fault::TooMany(wait) => {
-            (words.say("page.fault.429.title", &[]), words.say("page.fault.429.lead", &[("wait", wait)]))
+        Fault::TooMany(minutes) => {
+            let wait = words.count("page.wait.minutes", *minutes as usize, &[]);
+            (words.say("page.fault.429.title", &[]), words.say("page.fault.429.lead", &[("wait", &wait)]))
         }
         Fault::Broken => (words.say("page.fault.500.title", &[]), words.say("page.fault.500.lead", &[])),
         Fault::Unavailable => (words.say("page.fault.503.title", &[]), words.say("page.fault.503.lead", &[])),

@@ -212,14 +212,13 @@ pub fn subscribe(site: &Site<'_>, model: &Form<'_>) -> Markup {
 pub struct Sent<'a> {
     /// Who the mail comes from: `Example Blog <news@example.org>`.
     pub from: &'a str,
-    /// Its subject.
-    pub subject: &'a str,
 }
 
 /// What to do after the form.
 pub fn sent(site: &Site<'_>, model: &Sent<'_>) -> Markup {
     let words = site.words;
     let title = words.say("page.sent.title", &[]);
+    let subject = words.say("mail.confirm.subject", &[("site", site.title)]);
     site.page(
         Head { title: &title, tab: Tab::Subscribe, canonical: None },
         html! {
@@ -227,7 +226,7 @@ pub fn sent(site: &Site<'_>, model: &Sent<'_>) -> Markup {
             p.lead { (words.say("page.sent.lead", &[])) }
             ul {
                 li { (words.say("page.sent.from", &[("from", model.from)])) }
-                li { (words.say("page.sent.subject", &[("subject", model.subject)])) }
+                li { (words.say("page.sent.subject", &[("subject", &subject)])) }
                 li { (words.say("page.sent.wait", &[])) }
                 li { (words.say("page.sent.limit", &[])) }
             }

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use maud::{DOCTYPE, Markup, html};
 
 use crate::domain::Timestamp;
+use crate::views::direction::Direction;
 use crate::views::tokens;
 use crate::views::words::Words;
 
@@ -74,7 +75,7 @@ impl Site<'_> {
         let language = words.language();
         html! {
             (DOCTYPE)
-            html lang=(language) dir=(direction(&language)) {
+            html lang=(language) dir=(Direction::of_language(&language).as_str()) {
                 (self.head(head))
                 body {
                     a.skip href="#main" { (words.say("page.frame.skip", &[])) }
@@ -146,16 +147,7 @@ impl Site<'_> {
     /// `lang` and `dir` of text in the posts' language, `None` where the page speaks it already.
     pub fn tongue<'b>(&'b self, language: Option<&'b str>) -> Option<(&'b str, &'static str)> {
         let language = language.unwrap_or(self.language);
-        (language != self.words.language()).then(|| (language, direction(language)))
-    }
-}
-
-/// `rtl` for languages written from right to left, else `ltr`.
-pub fn direction(language: &str) -> &'static str {
-    let primary = language.split(['-', '_']).next().unwrap_or_default();
-    match primary {
-        "ar" | "arc" | "ckb" | "dv" | "fa" | "he" | "ks" | "ps" | "sd" | "ug" | "ur" | "yi" => "rtl",
-        _ => "ltr",
+        (language != self.words.language()).then(|| (language, Direction::of_language(language).as_str()))
     }
 }
 

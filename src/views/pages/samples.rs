@@ -6,7 +6,7 @@ use super::editions::{EditionLine, editions};
 use super::faults::{Fault, fault};
 use super::feeds::{FeedLine, Feeds, feeds};
 use super::form::{Form, FormFault, Sent, sent, subscribe};
-use super::frame::Site;
+use super::frame::{Site, style_sheet};
 use super::posts::{PostLine, archive, home, post};
 use super::preferences::{Preferences, preferences};
 use super::unsubscribe::{Leaving, Returned, done, returned, unsubscribe};
@@ -31,6 +31,13 @@ pub fn all(words: &Words) -> Vec<(&'static str, String)> {
     pages.extend(leaving(&site, &newsletters[0]));
     pages.extend(wrong(&site, one));
     pages
+}
+
+/// The same, each with the style sheet inside, to be opened as files.
+pub fn standalone(words: &Words) -> Vec<(&'static str, String)> {
+    let link = "<link rel=\"stylesheet\" href=\"/page.css\">";
+    let style = format!("<style>{}</style>", style_sheet());
+    all(words).into_iter().map(|(name, html)| (name, html.replace(link, &style))).collect()
 }
 
 fn site(words: &Words) -> Site<'_> {
@@ -102,7 +109,7 @@ fn joining(site: &Site<'_>, one: &[Newsletter], two: &[Newsletter]) -> Vec<(&'st
         FormFault::Cadence { newsletter: two[1].title.clone() },
     ];
     let all_wrong = Form { faults: &many, ..Form::new(two) };
-    let mail = Sent { from: "Example Blog <news@example.org>", subject: "Confirm your subscription to Example Blog" };
+    let mail = Sent { from: "Example Blog <news@example.org>" };
     let question =
         Confirm { address: ADDRESS, newsletter: &one[0], cadence: Cadence::Weekly, action: "/confirm/TOKEN" };
     let latest = past_editions().into_iter().next();
@@ -164,7 +171,7 @@ fn wrong(site: &Site<'_>, one: &[Newsletter]) -> Vec<(&'static str, String)> {
         ("fault-410-edition", page(Fault::EditionCancelled)),
         ("fault-413", page(Fault::TooLarge)),
         ("fault-415", page(Fault::Kind)),
-        ("fault-429", page(Fault::TooMany("12 minutes".to_owned()))),
+        ("fault-429", page(Fault::TooMany(12))),
         ("fault-500", page(Fault::Broken)),
         ("fault-503", page(Fault::Unavailable)),
     ]
@@ -264,6 +271,13 @@ mod tests {
             for source in ["src=\"", "srcset=", "@import", "<iframe"] {
                 assert!(!html.contains(source), "{name}: {source}");
             }
+        }
+    }
+
+    #[test]
+    fn a_page_that_stands_alone_has_its_looks_in_it() {
+        for (name, html) in standalone(&Words::english()) {
+            assert!(html.contains("<style>/* The pages") && !html.contains("page.css"), "{name}");
         }
     }
 

@@ -43,6 +43,11 @@ pub fn question(site: &Site<'_>, model: &Leaving<'_>) -> String {
     site.words.say("page.unsubscribe.lead", &[("newsletter", newsletter), ("address", model.address)])
 }
 
+/// What the Undo button says: kept as proof.
+pub fn undo_label(site: &Site<'_>) -> String {
+    site.words.say("page.unsubscribe.undo", &[])
+}
+
 /// The answer to a mail program's one-click request, which nobody reads.
 pub fn one_click(site: &Site<'_>) -> String {
     site.words.say("page.unsubscribe.one_click", &[])
@@ -61,7 +66,7 @@ pub fn done(site: &Site<'_>, model: &Leaving<'_>, undo_until: Option<Timestamp>)
             p.lead role="status" { (lead) }
             div.actions {
                 @if undo_until.is_some() {
-                    (action(model, "undo", "quiet", &words.say("page.unsubscribe.undo", &[])))
+                    (action(model, "undo", "quiet", &undo_label(site)))
                     (less(site, model))
                 }
                 a.button.quiet href="/feeds" { (words.say("page.unsubscribe.feed", &[])) }

@@ -1,0 +1,224 @@
+//! Asking for a newsletter, and confirming it.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::answer::{Answer, Failure, document, page, public_page};
+use super::intake::{Intake, is_json};
+use super::limit::Network;
+use super::reading::latest_edition;
+use super::{Shared, Web};
+use crate::domain::subscription::{Consent, ConsentAct, Status, Subscription};
+use crate::domain::time::Span;
+use crate::domain::token::Purpose;
+use crate::domain::{Address, Cadence, Newsletter};
+use crate::store::Subscribe;
+use crate::views::pages::confirm::{self as confirm_pages, Broken, Confirm, Welcome};
+use crate::views::pages::faults::Fault;
+use crate::views::pages::form::{self as form_pages, Form, FormFault, Sent, TRAP};
+
+/// How long the link of a confirmation mail works.
+const CONFIRM_WITHIN: Span = Span::days(7);
+
+/// `/subscribe`
+pub async fn form(State(web): State<Shared>) -> Response {
+    public_page(form_pages::subscribe(&web.site(), &Form::new(web.newsletters())).into_string())
+}
+
+/// `/subscribe/NEWSLETTER`
+pub async fn form_of(State(web): State<Shared>, Path(id): Path<String>) -> Answer {
+    let newsletter = web.newsletter(&id).ok_or(Failure::Page(Fault::Unknown))?;
+    let model = Form::new(std::slice::from_ref(newsletter));
+    Ok(public_page(form_pages::subscribe(&web.site(), &model).into_string()))
+}
+
+/// `/subscribe/sent`
+pub async fn sent(State(web): State<Shared>) -> Response {
+    let mail = &web.ctx.settings.mail;
+    let from = format!("{} <{}>", mail.from_name, mail.from);
+    public_page(form_pages::sent(&web.site(), &Sent { from: &from }).into_string())
+}
+
+/// What was sent in, by form or as JSON.
+#[derive(Debug, Default, Deserialize)]
+struct Wish {
+    #[serde(default)]
+    email: String,
+    newsletter: Option<String>,
+    cadence: Option<String>,
+    #[serde(skip)]
+    is_trapped: bool,
+}
+
+impl Wish {
+    fn read(intake: &Intake) -> Result<Self, Failure> {
+        if is_json(&intake.headers) {
+            return serde_json::from_slice(&intake.body).map_err(|_| Failure::Page(Fault::Garbled));
+        }
+        let mut fields: BTreeMap<String, String> = intake.form()?;
+        let mut take = |name| fields.remove(name).filter(|value| !value.is_empty());
+        Ok(Self {
+            email: take("email").unwrap_or_default(),
+            newsletter: take("newsletter"),
+            cadence: take("cadence"),
+            is_trapped: take(TRAP).is_some(),
+        })
+    }
+
+    fn chosen_newsletter<'a>(&self, web: &'a Web) -> Option<&'a Newsletter> {
+        match (self.newsletter.as_deref(), web.newsletters()) {
+            (Some(id), _) => web.newsletter(id),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+        }
+    }
+
+    /// All three parts, or everything that is wrong.
+    fn check<'a>(&self, web: &'a Web) -> Result<(Address, &'a Newsletter, Cadence), Vec<FormFault>> {
+        let address = Address::parse(&self.email).map_err(FormFault::Email);
+        let newsletter = self.chosen_newsletter(web).ok_or(FormFault::Newsletter);
+        let cadence = newsletter.clone().and_then(|newsletter| {
+            let offered = |cadence: &Cadence| newsletter.cadences.contains(cadence);
+            match self.cadence.as_deref() {
+                None => Ok(newsletter.default_cadence),
+                Some(word) => word
+                    .parse()
+                    .ok()
+                    .filter(offered)
+                    .ok_or_else(|| FormFault::Cadence { newsletter: newsletter.title.clone() }),
+            }
+        });
+        match (address, newsletter, cadence) {
+            (Ok(address), Ok(newsletter), Ok(cadence)) => Ok((address, newsletter, cadence)),
+            (address, newsletter, cadence) => {
+                let mut faults: Vec<FormFault> =
+                    [address.err(), newsletter.err(), cadence.err()].into_iter().flatten().collect();
+                faults.dedup();
+                Err(faults)
+            }
+        }
+    }
+}
+
+/// `POST /subscribe`. One answer for every address there is: who is subscribed
+/// already is told by mail, and only they.
+pub async fn subscribe(State(web): State<Shared>, intake: Intake) -> Answer {
+    let now = web.ctx.now();
+    let as_json = is_json(&intake.headers);
+    let wish = Wish::read(&intake)?;
+    if let Some(client) = intake.client() {
+        web.tries.take(Network::from(client), now).map_err(Failure::TooMany)?;
+    }
+    if wish.is_trapped {
+        return Ok(accepted(as_json));
+    }
+    let (address, newsletter, cadence) = match wish.check(&web) {
+        Ok(parts) => parts,
+        Err(faults) => return Ok(refused(&web, &wish, &faults, as_json)),
+    };
+    let request = Subscribe {
+        address,
+        newsletter: newsletter.id.clone(),
+        cadence,
+        consent: Consent {
+            act: ConsentAct::Asked,
+            source: if as_json { "api" } else { "form" }.to_owned(),
+            words: form_pages::consent(&web.site(), newsletter, cadence),
+            network: intake.client().map(|client| client.to_string()),
+        },
+        mail_expires: web.ctx.settings.mail.expire,
+    };
+    web.ctx.store.subscribe(&request, now).await?;
+    web.ctx.wake.outbox.notify_one();
+    Ok(accepted(as_json))
+}
+
+fn accepted(as_json: bool) -> Response {
+    if as_json {
+        document(202, &json!({ "schema": 1, "status": "confirmation sent" }))
+    } else {
+        (StatusCode::SEE_OTHER, [(LOCATION, "/subscribe/sent")]).into_response()
+    }
+}
+
+fn refused(web: &Web, wish: &Wish, faults: &[FormFault], as_json: bool) -> Response {
+    let site = web.site();
+    if as_json {
+        let said = |fault: &FormFault| json!({ "field": fault.field(), "reason": fault.sentence(&site) });
+        let faults: Vec<serde_json::Value> = faults.iter().map(said).collect();
+        return document(422, &json!({ "schema": 1, "status": "refused", "faults": faults }));
+    }
+    let model = Form {
+        newsletters: web.newsletters(),
+        newsletter: wish.chosen_newsletter(web).map(|newsletter| newsletter.id.as_str()),
+        cadence: wish.cadence.as_deref().and_then(|word| word.parse().ok()),
+        email: &wish.email,
+        faults,
+    };
+    page(422, form_pages::subscribe(&site, &model).into_string())
+}
+
+/// The subscription behind a confirmation link that can still be followed, and
+/// its newsletter.
+async fn open<'a>(web: &'a Web, token: &str) -> Result<(Subscription, &'a Newsletter), Failure> {
+    let opened = web.ctx.keys.open(Purpose::Confirm, token).ok_or(Failure::Link(Broken::Damaged))?;
+    if opened.issued.plus(CONFIRM_WITHIN) <= web.ctx.now() {
+        return Err(Failure::Link(Broken::Expired));
+    }
+    let ended = Failure::Link(Broken::Ended);
+    let subscription = web.ctx.store.subscription(opened.subscription).await?.ok_or(ended)?;
+    let newsletter = web.newsletter(&subscription.newsletter).ok_or(ended)?;
+    Ok((subscription, newsletter))
+}
+
+/// `GET /confirm/TOKEN`
+pub async fn question(State(web): State<Shared>, Path(token): Path<String>) -> Answer {
+    let (subscription, newsletter) = open(&web, &token).await?;
+    match subscription.status {
+        Status::Active => welcome(&web, &subscription, newsletter).await,
+        Status::Unsubscribed => Err(Failure::Link(Broken::Ended)),
+        Status::Pending => {
+            let (address, action) = (subscription.address.masked(), format!("/confirm/{token}"));
+            let model = Confirm { address: &address, newsletter, cadence: subscription.cadence, action: &action };
+            Ok(page(200, confirm_pages::confirm(&web.site(), &model).into_string()))
+        }
+    }
+}
+
+/// `POST /confirm/TOKEN`
+pub async fn confirm(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
+    let (subscription, newsletter) = open(&web, &token).await?;
+    let address = subscription.address.masked();
+    let model = Confirm { address: &address, newsletter, cadence: subscription.cadence, action: "" };
+    let consent = Consent {
+        act: ConsentAct::Confirmed,
+        source: "form".to_owned(),
+        words: confirm_pages::question(&web.site(), &model),
+        network: intake.client().map(|client| client.to_string()),
+    };
+    let expire = web.ctx.settings.mail.expire;
+    let confirmed = web.ctx.store.confirm(subscription.id, &consent, expire, web.ctx.now()).await?;
+    let active = confirmed.filter(|subscription| subscription.status == Status::Active);
+    let active = active.ok_or(Failure::Link(Broken::Ended))?;
+    web.ctx.wake.outbox.notify_one();
+    welcome(&web, &active, newsletter).await
+}
+
+async fn welcome(web: &Web, subscription: &Subscription, newsletter: &Newsletter) -> Answer {
+    let latest = latest_edition(web).await?;
+    let (address, manage) = (subscription.address.masked(), web.path_of(Purpose::Manage, subscription.id));
+    let model = Welcome {
+        address: &address,
+        newsletter,
+        cadence: subscription.cadence,
+        manage: &manage,
+        latest: latest.as_ref(),
+    };
+    Ok(page(200, confirm_pages::welcome(&web.site(), &model).into_string()))
+}

@@ -1,0 +1,174 @@
+//! Preferences, unsubscribing, and taking that back.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+
+use super::answer::{Answer, Failure, page, plain};
+use super::intake::Intake;
+use super::{Shared, Web};
+use crate::domain::subscription::{Consent, ConsentAct, Status, Subscription};
+use crate::domain::token::Purpose;
+use crate::domain::{Cadence, Newsletter, Timestamp};
+use crate::store::UNDO;
+use crate::views::pages::confirm::Broken;
+use crate::views::pages::faults::Fault;
+use crate::views::pages::preferences::{self as preference_pages, Preferences};
+use crate::views::pages::unsubscribe::{self as unsubscribe_pages, Leaving, Returned};
+
+/// The subscription a token of this purpose speaks for; `None` when it was erased.
+async fn open(web: &Web, purpose: Purpose, token: &str) -> Result<Option<Subscription>, Failure> {
+    let opened = web.ctx.keys.open(purpose, token).ok_or(Failure::Link(Broken::Damaged))?;
+    Ok(web.ctx.store.subscription(opened.subscription).await?)
+}
+
+/// The same where there must be one, with its newsletter.
+async fn open_both<'a>(web: &'a Web, purpose: Purpose, token: &str) -> Result<(Subscription, &'a Newsletter), Failure> {
+    let ended = Failure::Link(Broken::Ended);
+    let subscription = open(web, purpose, token).await?.ok_or(ended)?;
+    let newsletter = web.newsletter(&subscription.newsletter).ok_or(ended)?;
+    Ok((subscription, newsletter))
+}
+
+/// `GET /s/TOKEN`
+pub async fn preferences(State(web): State<Shared>, Path(token): Path<String>) -> Answer {
+    let (subscription, newsletter) = open_both(&web, Purpose::Manage, &token).await?;
+    match subscription.status {
+        Status::Active => Ok(choices(&web, &subscription, newsletter, &token, false)),
+        Status::Unsubscribed => {
+            let leave = web.path_of(Purpose::Unsubscribe, subscription.id);
+            left(&web, &subscription, newsletter, leave.trim_end_matches("/unsubscribe")).await
+        }
+        Status::Pending => Err(Failure::Link(Broken::Ended)),
+    }
+}
+
+/// `POST /s/TOKEN`: the cadence.
+pub async fn save(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
+    let (subscription, newsletter) = open_both(&web, Purpose::Manage, &token).await?;
+    let fields = intake.form()?;
+    let cadence = fields.get("cadence").and_then(|word| word.parse::<Cadence>().ok());
+    let cadence = cadence.filter(|cadence| newsletter.cadences.contains(cadence));
+    let cadence = cadence.ok_or(Failure::Page(Fault::Garbled))?;
+    if subscription.status != Status::Active {
+        return Err(Failure::Link(Broken::Ended));
+    }
+    let saved = web.ctx.store.set_cadence(subscription.id, cadence).await?;
+    let saved = saved.ok_or(Failure::Link(Broken::Ended))?;
+    Ok(choices(&web, &saved, newsletter, &token, true))
+}
+
+fn choices(web: &Web, subscription: &Subscription, newsletter: &Newsletter, token: &str, saved: bool) -> Response {
+    let (address, action) = (subscription.address.masked(), format!("/s/{token}"));
+    let leave = web.path_of(Purpose::Unsubscribe, subscription.id);
+    let model = Preferences {
+        address: &address,
+        newsletter,
+        cadence: subscription.cadence,
+        since: subscription.confirmed,
+        saved,
+        action: &action,
+        leave: &leave,
+    };
+    page(200, preference_pages::preferences(&web.site(), &model).into_string())
+}
+
+/// `GET /s/TOKEN/unsubscribe`
+pub async fn question(State(web): State<Shared>, Path(token): Path<String>) -> Answer {
+    let (subscription, newsletter) = open_both(&web, Purpose::Unsubscribe, &token).await?;
+    let path = format!("/s/{token}");
+    if subscription.status == Status::Unsubscribed {
+        return left(&web, &subscription, newsletter, &path).await;
+    }
+    let address = subscription.address.masked();
+    // There is no "less" before there is a subscription.
+    let less = rarer(&subscription, newsletter).filter(|_| subscription.status == Status::Active);
+    let model = Leaving { address: &address, newsletter, less, path: &path };
+    Ok(page(200, unsubscribe_pages::unsubscribe(&web.site(), &model).into_string()))
+}
+
+/// `POST /s/TOKEN/unsubscribe`, from the page's button or a mail program
+/// (RFC 8058): acts at once, answers 200 however often it comes and even when
+/// the subscription is gone. Any body will do: nobody is kept for a header.
+pub async fn unsubscribe(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
+    let site = web.site();
+    let found = open(&web, Purpose::Unsubscribe, &token).await?;
+    let one_click = intake.is_one_click();
+    let gone = || plain(200, unsubscribe_pages::one_click(&site) + "\n");
+    let Some(subscription) = found else { return Ok(gone()) };
+    let newsletter = web.newsletter(&subscription.newsletter);
+    let address = subscription.address.masked();
+    let path = format!("/s/{token}");
+    let words = newsletter.map(|newsletter| {
+        unsubscribe_pages::question(&site, &Leaving { address: &address, newsletter, less: None, path: &path })
+    });
+    let source = if one_click { "mail" } else { "form" };
+    let consent = consent(ConsentAct::Unsubscribed, source, words.unwrap_or_default(), &intake);
+    let ended = web.ctx.store.unsubscribe(subscription.id, &consent, site.now).await?;
+    match (ended, newsletter) {
+        (Some(ended), Some(newsletter)) if !one_click => left(&web, &ended, newsletter, &path).await,
+        _ => Ok(gone()),
+    }
+}
+
+/// `POST /s/TOKEN/undo`
+pub async fn undo(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
+    let (subscription, newsletter) = open_both(&web, Purpose::Unsubscribe, &token).await?;
+    let subscription = bring_back(&web, &subscription, &intake).await?;
+    Ok(back(&web, &subscription, newsletter, false))
+}
+
+/// `POST /s/TOKEN/less`: the newsletter's rarest cadence instead of an end.
+pub async fn less(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
+    let (subscription, newsletter) = open_both(&web, Purpose::Unsubscribe, &token).await?;
+    let subscription = bring_back(&web, &subscription, &intake).await?;
+    let Some(cadence) = rarer(&subscription, newsletter) else {
+        return Ok(back(&web, &subscription, newsletter, true));
+    };
+    let changed = web.ctx.store.set_cadence(subscription.id, cadence).await?;
+    let changed = changed.ok_or(Failure::Link(Broken::Ended))?;
+    Ok(back(&web, &changed, newsletter, true))
+}
+
+async fn bring_back(web: &Web, subscription: &Subscription, intake: &Intake) -> Result<Subscription, Failure> {
+    if subscription.status == Status::Pending {
+        return Err(Failure::Link(Broken::Ended));
+    }
+    let words = unsubscribe_pages::undo_label(&web.site());
+    let consent = consent(ConsentAct::Returned, "form", words, intake);
+    let undone = web.ctx.store.undo_unsubscribe(subscription.id, &consent, web.ctx.now()).await?;
+    undone.ok_or(Failure::Link(Broken::TooLate))
+}
+
+fn consent(act: ConsentAct, source: &str, words: String, intake: &Intake) -> Consent {
+    Consent { act, source: source.to_owned(), words, network: intake.client().map(|client| client.to_string()) }
+}
+
+/// The rarest cadence on offer, when it is rarer than the present one.
+fn rarer(subscription: &Subscription, newsletter: &Newsletter) -> Option<Cadence> {
+    newsletter.cadences.iter().max().copied().filter(|rarest| *rarest > subscription.cadence)
+}
+
+async fn left(web: &Web, subscription: &Subscription, newsletter: &Newsletter, path: &str) -> Answer {
+    let site = web.site();
+    let until = undo_until(web, subscription, site.now).await?;
+    let address = subscription.address.masked();
+    let model = Leaving { address: &address, newsletter, less: rarer(subscription, newsletter), path };
+    Ok(page(200, unsubscribe_pages::done(&site, &model, until).into_string()))
+}
+
+/// Until when it can be taken back: only what somebody consented to can be.
+async fn undo_until(web: &Web, subscription: &Subscription, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
+    let until = subscription.unsubscribed.map(|at| at.plus(UNDO)).filter(|until| *until > now);
+    if until.is_none() {
+        return Ok(None);
+    }
+    let given = [ConsentAct::Confirmed.as_str(), ConsentAct::Vouched.as_str()];
+    let consents = web.ctx.store.consents(subscription.id).await?;
+    Ok(until.filter(|_| consents.iter().any(|consent| given.contains(&consent.act.as_str()))))
+}
+
+fn back(web: &Web, subscription: &Subscription, newsletter: &Newsletter, less: bool) -> Response {
+    let address = subscription.address.masked();
+    let model = Returned { address: &address, newsletter, cadence: subscription.cadence, less };
+    page(200, unsubscribe_pages::returned(&web.site(), &model).into_string())
+}

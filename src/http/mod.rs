@@ -1,0 +1,126 @@
+//! Pages and feeds over HTTP. The whole route table is below; handlers stand
+//! by errand, one error mapping in [`answer`], the accept loop in [`server`].
+//!
+//! GET and HEAD never change anything. Nothing of a request is shown back or
+//! logged but its matched route: paths carry tokens. Links are built from the
+//! settings alone, never from `Host`.
+
+mod answer;
+mod health;
+mod intake;
+mod joining;
+mod leaving;
+mod library;
+mod limit;
+mod reading;
+mod server;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+
+use crate::context::Context;
+use crate::domain::newsletter::Newsletter;
+use crate::domain::time::Span;
+use crate::domain::token::{Purpose, Token};
+use crate::feeds::Asset;
+use crate::views::pages::{ICON, Site, style_sheet};
+
+pub use intake::{BODY_LIMIT, Peer};
+pub use server::serve;
+
+/// What handlers share.
+struct Web {
+    ctx: Arc<Context>,
+    tries: limit::Limiter,
+    library: library::Library,
+    files: Vec<(&'static str, Asset)>,
+}
+
+type Shared = Arc<Web>;
+
+/// Every address there is.
+pub fn router(ctx: Arc<Context>) -> Router {
+    let web = Arc::new(Web::new(ctx));
+    Router::new()
+        .route("/", get(reading::home))
+        .route("/archive", get(reading::archive))
+        .route("/posts/{slug}", get(reading::post))
+        .route("/editions", get(reading::editions))
+        .route("/editions/{number}", get(reading::edition))
+        .route("/feeds", get(reading::feeds))
+        .route("/feed.xml", get(reading::published))
+        .route("/atom.xml", get(reading::published))
+        .route("/feed.json", get(reading::published))
+        .route("/feed.css", get(reading::published))
+        .route("/topics/{topic}/{file}", get(reading::published_topic))
+        .route("/page.css", get(reading::file))
+        .route("/icon.svg", get(reading::file))
+        .route("/subscribe", get(joining::form).post(joining::subscribe))
+        .route("/subscribe/sent", get(joining::sent))
+        .route("/subscribe/{newsletter}", get(joining::form_of))
+        .route("/confirm/{token}", get(joining::question).post(joining::confirm))
+        .route("/s/{token}", get(leaving::preferences).post(leaving::save))
+        .route("/s/{token}/unsubscribe", get(leaving::question).post(leaving::unsubscribe))
+        .route("/s/{token}/undo", post(leaving::undo))
+        .route("/s/{token}/less", post(leaving::less))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(answer::unknown)
+        .layer(from_fn_with_state(Arc::clone(&web), answer::dress))
+        .with_state(web)
+}
+
+impl Web {
+    fn new(ctx: Arc<Context>) -> Self {
+        let now = ctx.now();
+        let file = |path, media_type, body: &str| {
+            Asset::new(media_type, body.as_bytes().to_vec(), now).ok().map(|asset| (path, asset))
+        };
+        let css = file("/page.css", "text/css; charset=utf-8", style_sheet());
+        let icon = file("/icon.svg", "image/svg+xml", ICON);
+        Self {
+            ctx,
+            // Twenty tries an hour: a household or an office signing up, not a machine.
+            tries: limit::Limiter::new(20, Span::minutes(3)),
+            library: library::Library::default(),
+            files: css.into_iter().chain(icon).collect(),
+        }
+    }
+
+    /// What every page knows.
+    fn site(&self) -> Site<'_> {
+        let settings = &self.ctx.settings;
+        Site {
+            words: &self.ctx.words,
+            title: &settings.site.title,
+            description: &settings.site.description,
+            language: &settings.site.language,
+            home: &settings.site.url,
+            public_url: &settings.http.public_url,
+            postal_address: settings.site.postal_address.as_deref(),
+            zone: settings.site.timezone,
+            now: self.ctx.now(),
+        }
+    }
+
+    fn newsletters(&self) -> &[Newsletter] {
+        &self.ctx.settings.newsletters
+    }
+
+    fn newsletter(&self, id: &str) -> Option<&Newsletter> {
+        self.newsletters().iter().find(|newsletter| newsletter.id == id)
+    }
+
+    /// The path of a page behind a fresh token.
+    fn path_of(&self, purpose: Purpose, subscription: i64) -> String {
+        let token = self.ctx.keys.seal(purpose, Token { subscription, issued: self.ctx.now() });
+        match purpose {
+            Purpose::Confirm => format!("/confirm/{token}"),
+            Purpose::Manage => format!("/s/{token}"),
+            Purpose::Unsubscribe => format!("/s/{token}/unsubscribe"),
+        }
+    }
+}

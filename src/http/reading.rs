@@ -1,0 +1,178 @@
+//! Pages and files that are only read.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, IF_MODIFIED_SINCE, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::response::Response;
+
+use super::answer::{Answer, Failure, open_policy, page, public_page};
+use super::{Shared, Web};
+use crate::domain::Timestamp;
+use crate::domain::edition::{Edition, State as EditionState};
+use crate::feeds::{Asset, FORMATS};
+use crate::store::{Found, StoreError};
+use crate::views::field::{Values, fill};
+use crate::views::pages::editions::{self as edition_pages, EditionLine};
+use crate::views::pages::faults::Fault;
+use crate::views::pages::feeds::{self as feed_pages, FeedLine, Feeds};
+use crate::views::pages::form::Form;
+use crate::views::pages::posts as post_pages;
+
+/// Posts on the first page.
+const LATEST: usize = 5;
+
+/// Editions on their page.
+const EDITIONS: i64 = 200;
+
+/// `/`
+pub async fn home(State(web): State<Shared>) -> Answer {
+    let site = web.site();
+    let shelves = web.library.shelves(&web.ctx, site.now).await?;
+    let latest = &shelves.posts[..shelves.posts.len().min(LATEST)];
+    Ok(public_page(post_pages::home(&site, latest, &Form::new(web.newsletters())).into_string()))
+}
+
+/// `/archive`
+pub async fn archive(State(web): State<Shared>) -> Answer {
+    let site = web.site();
+    let shelves = web.library.shelves(&web.ctx, site.now).await?;
+    Ok(public_page(post_pages::archive(&site, &shelves.posts).into_string()))
+}
+
+/// `/posts/SLUG`
+pub async fn post(State(web): State<Shared>, Path(slug): Path<String>) -> Answer {
+    let site = web.site();
+    match web.ctx.store.post_by_slug(&slug, site.now).await? {
+        Found::Post(post) => {
+            let mut response = public_page(post_pages::post(&site, &post).into_string());
+            open_policy(&web, &mut response, "'self'");
+            Ok(response)
+        }
+        Found::Gone => Err(Failure::Page(Fault::PostRemoved)),
+        Found::Unknown => Err(Failure::Page(Fault::Unknown)),
+    }
+}
+
+/// `/editions`
+pub async fn editions(State(web): State<Shared>) -> Answer {
+    let lines = past_editions(&web, EDITIONS).await?;
+    Ok(public_page(edition_pages::editions(&web.site(), &lines).into_string()))
+}
+
+/// The latest edition that has gone out.
+pub async fn latest_edition(web: &Web) -> Result<Option<EditionLine>, StoreError> {
+    Ok(past_editions(web, 20).await?.into_iter().next())
+}
+
+async fn past_editions(web: &Web, limit: i64) -> Result<Vec<EditionLine>, StoreError> {
+    let editions = web.ctx.store.editions(limit).await?;
+    Ok(editions.into_iter().filter(has_gone_out).map(|edition| line(web, edition)).collect())
+}
+
+/// A held edition waits for the operator; a cancelled one was taken back.
+fn has_gone_out(edition: &Edition) -> bool {
+    matches!(edition.state, EditionState::Sending | EditionState::Paused | EditionState::Finished)
+}
+
+fn line(web: &Web, edition: Edition) -> EditionLine {
+    let newsletter = web.newsletter(&edition.newsletter).map(|newsletter| newsletter.title.clone());
+    EditionLine {
+        number: edition.number,
+        subject: edition.subject,
+        newsletter: newsletter.unwrap_or(edition.newsletter),
+        sealed: edition.sealed,
+    }
+}
+
+/// `/editions/N`: the mail as it was sent, with links for everybody where a
+/// subscriber's own would stand.
+pub async fn edition(State(web): State<Shared>, Path(number): Path<String>) -> Answer {
+    let unknown = Failure::Page(Fault::Unknown);
+    let number: i64 = number.parse().map_err(|_| unknown)?;
+    let edition = web.ctx.store.edition(number).await?.ok_or(unknown)?;
+    match edition.state {
+        EditionState::Held => return Err(unknown),
+        EditionState::Cancelled => return Err(Failure::Page(Fault::EditionCancelled)),
+        EditionState::Sending | EditionState::Paused | EditionState::Finished => {}
+    }
+    let variant = web.ctx.store.edition_variant(number).await?.ok_or(unknown)?;
+    let values = Values {
+        why: edition_pages::public_copy(&web.site()),
+        unsubscribe_url: web.ctx.public("/subscribe"),
+        manage_url: web.ctx.public("/subscribe"),
+    };
+    let mut response = public_page(fill(&variant.html, &values, true));
+    open_policy(&web, &mut response, "'unsafe-inline'");
+    Ok(response)
+}
+
+/// `/feeds`
+pub async fn feeds(State(web): State<Shared>) -> Answer {
+    let site = web.site();
+    let shelves = web.library.shelves(&web.ctx, site.now).await?;
+    let line = |topic: Option<&str>, folder: &str, latest: Option<Timestamp>| FeedLine {
+        topic: topic.map(str::to_owned),
+        latest,
+        addresses: FORMATS.iter().map(|f| (f.name, web.ctx.public(&format!("{folder}/{}", f.file)))).collect(),
+    };
+    let mut lines = vec![line(None, "", shelves.posts.first().map(|post| post.date))];
+    for topic in &shelves.topics {
+        let folder = format!("/topics/{}", encoded(&topic.slug));
+        lines.push(line(Some(&topic.name), &folder, Some(topic.latest)));
+    }
+    let full_text = web.ctx.settings.feeds.full_text;
+    Ok(public_page(feed_pages::feeds(&site, &Feeds { lines: &lines, full_text }).into_string()))
+}
+
+/// A slug as it stands in an address; letters of every script are allowed in it.
+fn encoded(slug: &str) -> String {
+    url::form_urlencoded::byte_serialize(slug.as_bytes()).collect()
+}
+
+/// A feed of all posts, or the style sheet of feeds.
+pub async fn published(State(web): State<Shared>, method: Method, uri: Uri, headers: HeaderMap) -> Answer {
+    let asset = web.ctx.site.get(uri.path()).ok_or(Failure::Page(Fault::Unknown))?;
+    Ok(send(&asset, &method, &headers))
+}
+
+/// A feed of one topic.
+pub async fn published_topic(
+    State(web): State<Shared>,
+    Path((topic, file)): Path<(String, String)>,
+    method: Method,
+    headers: HeaderMap,
+) -> Answer {
+    let asset = web.ctx.site.get(&format!("/topics/{topic}/{file}")).ok_or(Failure::Page(Fault::Unknown))?;
+    Ok(send(&asset, &method, &headers))
+}
+
+/// The style sheet and the icon of pages.
+pub async fn file(State(web): State<Shared>, method: Method, uri: Uri, headers: HeaderMap) -> Answer {
+    let file = web.files.iter().find(|(path, _)| *path == uri.path());
+    let (_, asset) = file.ok_or(Failure::Page(Fault::Unknown))?;
+    Ok(send(asset, &method, &headers))
+}
+
+fn send(asset: &Asset, method: &Method, headers: &HeaderMap) -> Response {
+    let joined = |name: HeaderName| {
+        let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    };
+    let (encodings, tags, since) = (joined(ACCEPT_ENCODING), joined(IF_NONE_MATCH), joined(IF_MODIFIED_SINCE));
+    let answer = asset.answer(method.as_str(), encodings.as_deref(), tags.as_deref(), since.as_deref());
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = if status.is_success() || status == StatusCode::NOT_MODIFIED {
+        Response::new(Body::from(answer.body.to_vec()))
+    } else {
+        page(answer.status, String::new())
+    };
+    *response.status_mut() = status;
+    for (name, value) in answer.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
