@@ -293,7 +293,8 @@ mod tests {
 
     fn files(folder: &Path) -> Vec<std::path::PathBuf> {
         let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+        let sources = entries.filter(|path| path.is_dir() || path.extension().is_some_and(|end| end == "rs"));
+        sources.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
     }
 
     #[test]
