@@ -84,6 +84,16 @@ fn an_unknown_key_stops_everything_and_names_the_nearest_and_the_line() {
 }
 
 #[test]
+fn check_tells_what_is_wrong_with_posts_by_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["init"]);
+    fs::write(folder.path().join("posts/bad.md"), "---\ntitle: One\ntitle: Two\n---\n").unwrap();
+    let check = run(folder.path(), &["check"]);
+    assert!(check.code == 1 && check.out.starts_with("error: posts/bad.md:3: "), "{}", check.out);
+    assert!(check.out.ends_with("\n1 public post\n1 error, 3 warnings\n"), "{}", check.out);
+}
+
+#[test]
 fn without_settings_the_way_to_get_some_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let build = run(folder.path(), &["--config", "none.toml", "build"]);

@@ -1,19 +1,35 @@
 //! `check`: every fault of settings, posts and templates, before readers see it.
 
+use std::collections::HashMap;
 use std::io::Write;
 
+use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::arguments::Read;
 use super::{Failure, Stage, failure, output};
+use crate::archive::{Archive, Rules};
 use crate::domain::Fault;
+use crate::domain::time::Span;
 use crate::settings::Settings;
+use crate::system;
+use crate::transport::dkim::Signer;
 
 /// What a check found.
 #[derive(Default)]
 struct Findings {
     errors: Vec<Fault>,
     warnings: Vec<Fault>,
+    posts: Option<Posts>,
+}
+
+/// How many posts there are, by what becomes of them.
+#[derive(Default)]
+struct Posts {
+    public: i64,
+    drafts: i64,
+    scheduled: i64,
+    expired: i64,
 }
 
 /// Reads everything the way `serve` does and tells what is wrong.
@@ -30,27 +46,82 @@ pub fn run(read: &Read, stage: &Stage, out: &mut dyn Write) -> Result<(), Failur
 
 fn examine(settings: &Settings, findings: &mut Findings) {
     findings.warnings.extend(settings.warnings.iter().cloned());
+    if let Some(dkim) = &settings.dkim {
+        let signer = Signer::new(&dkim.domain, &dkim.selector, dkim.key.expose_secret().as_bytes());
+        findings.errors.extend(signer.err().map(|reason| Fault::new("dkim.key_file", reason)));
+    }
+    match Archive::new(rules(settings)) {
+        Ok(archive) => posts(&archive, settings, findings),
+        Err(fault) => findings.errors.push(fault),
+    }
+}
+
+fn rules(settings: &Settings) -> Rules {
+    let (archive, site) = (&settings.archive, &settings.site);
+    Rules {
+        root: archive.path.clone(),
+        include: archive.include.clone(),
+        exclude: archive.exclude.clone(),
+        permalink: archive.permalink.clone(),
+        site_url: site.url.clone(),
+        zone: site.timezone,
+        language: site.language.clone(),
+    }
+}
+
+fn posts(archive: &Archive, settings: &Settings, findings: &mut Findings) {
+    let now = system::now();
+    // Files are never too fresh to be checked.
+    let scan = match archive.scan(&HashMap::new(), now.plus(Span::days(1))) {
+        Ok(scan) => scan,
+        Err(fault) => return findings.errors.push(fault),
+    };
+    let at_home = |fault: Fault| {
+        let path = settings.archive.path.join(&fault.place);
+        if path.exists() { Fault { place: path.display().to_string(), ..fault } } else { fault }
+    };
+    findings.errors.extend(scan.faults.into_iter().map(at_home));
+    findings.warnings.extend(scan.warnings.into_iter().map(at_home));
+    let mut posts = Posts::default();
+    for read in &scan.read {
+        let entry = &read.entry;
+        match entry {
+            _ if entry.is_public(now) => posts.public += 1,
+            _ if entry.draft => posts.drafts += 1,
+            _ if entry.date > now => posts.scheduled += 1,
+            _ => posts.expired += 1,
+        }
+    }
+    findings.posts = Some(posts);
 }
 
 fn tell(findings: &Findings, read: &Read, out: &mut dyn Write) -> Result<(), Failure> {
     if read.json {
         let object = |fault: &Fault| json!({"place": fault.place, "line": fault.line, "reason": fault.reason, "help": fault.help});
         let list = |faults: &[Fault]| faults.iter().map(object).collect::<Vec<_>>();
-        return Ok(output::json(out, json!({"errors": list(&findings.errors), "warnings": list(&findings.warnings)}))?);
+        let posts = findings.posts.as_ref().map(|posts| {
+            json!({"public": posts.public, "drafts": posts.drafts, "scheduled": posts.scheduled, "expired": posts.expired})
+        });
+        let (errors, warnings) = (list(&findings.errors), list(&findings.warnings));
+        return Ok(output::json(out, json!({"errors": errors, "warnings": warnings, "posts": posts}))?);
     }
-    for fault in &findings.errors {
-        write!(out, "{}", failure::told("error", fault))?;
+    for (word, faults) in [("error", &findings.errors), ("warning", &findings.warnings)] {
+        for fault in faults {
+            write!(out, "{}", failure::told(word, fault))?;
+        }
     }
-    for fault in &findings.warnings {
-        write!(out, "{}", failure::told("warning", fault))?;
+    if let Some(posts) = &findings.posts {
+        let others = [
+            (posts.drafts, "draft", "drafts"),
+            (posts.scheduled, "in the future", "in the future"),
+            (posts.expired, "expired", "expired"),
+        ];
+        let others = others.iter().filter(|(n, ..)| *n > 0);
+        let others: String = others.map(|(n, one, many)| format!(", {}", output::counted(*n, one, many))).collect();
+        writeln!(out, "{}{others}", output::counted(posts.public, "public post", "public posts"))?;
     }
-    let count =
-        |faults: &[Fault], one, many| output::counted(i64::try_from(faults.len()).unwrap_or(i64::MAX), one, many);
-    writeln!(
-        out,
-        "{}, {}",
-        count(&findings.errors, "error", "errors"),
-        count(&findings.warnings, "warning", "warnings")
-    )?;
+    let count = |faults: &[Fault]| i64::try_from(faults.len()).unwrap_or(i64::MAX);
+    let errors = output::counted(count(&findings.errors), "error", "errors");
+    writeln!(out, "{errors}, {}", output::counted(count(&findings.warnings), "warning", "warnings"))?;
     Ok(())
 }
