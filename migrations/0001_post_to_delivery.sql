@@ -140,13 +140,13 @@ CREATE TABLE editions (
     UNIQUE (newsletter_id, cadence, slot)
 );
 
--- One rendering, frozen. Without an edition it is the operator's test mail.
+-- One rendering inside an edition, frozen: the same posts for everyone owed exactly these.
 CREATE TABLE variants (
     id      INTEGER PRIMARY KEY,
-    edition BIGINT REFERENCES editions (number),
-    subject TEXT NOT NULL,
-    html    TEXT NOT NULL,
-    text    TEXT NOT NULL
+    edition BIGINT NOT NULL REFERENCES editions (number),
+    subject TEXT   NOT NULL,
+    html    TEXT   NOT NULL,
+    text    TEXT   NOT NULL
 );
 CREATE INDEX variants_by_edition ON variants (edition);
 

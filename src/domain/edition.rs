@@ -82,16 +82,15 @@ pub struct Group {
     pub count: i64,
 }
 
-/// The posts a group is owed: `covered_until < seq <= newest`, mailable, with
-/// one of its topics; oldest first. `posts` is the newsletter's, any order.
-pub fn owed<'a>(group: &Group, posts: &'a [Post], newest: i64) -> Vec<&'a Post> {
-    let wanted = |post: &&Post| {
-        let new = post.seq.is_some_and(|seq| group.covered_until < seq && seq <= newest);
-        let topical =
-            group.topics.is_empty() || post.entry.topics.iter().any(|topic| group.topics.contains(&topic.slug));
-        new && topical && post.mailable
+/// The posts a group is owed: of `posts` those with `covered_until < seq <=
+/// newest` that may be mailed, of `extra` (baseline posts the operator added)
+/// all; of both only those with one of its topics. Oldest first.
+pub fn owed<'a>(group: &Group, posts: &'a [Post], extra: &'a [Post], newest: i64) -> Vec<&'a Post> {
+    let is_new = |post: &&Post| post.mailable && post.seq.is_some_and(|seq| group.covered_until < seq && seq <= newest);
+    let is_topical = |post: &&Post| {
+        group.topics.is_empty() || post.entry.topics.iter().any(|topic| group.topics.contains(&topic.slug))
     };
-    let mut owed: Vec<&Post> = posts.iter().filter(wanted).collect();
+    let mut owed: Vec<&Post> = posts.iter().filter(is_new).chain(extra).filter(is_topical).collect();
     owed.sort_by_key(|post| post.seq);
     owed
 }
@@ -99,17 +98,22 @@ pub fn owed<'a>(group: &Group, posts: &'a [Post], newest: i64) -> Vec<&'a Post> 
 /// Brings groups that are owed equal sets together: each set with the indexes
 /// of its groups, the set with the most subscriptions first. Groups owed
 /// nothing are left out.
-pub fn variants<'a>(groups: &[Group], posts: &'a [Post], newest: i64) -> Vec<(Vec<&'a Post>, Vec<usize>)> {
+pub fn variants<'a>(
+    groups: &[Group],
+    posts: &'a [Post],
+    extra: &'a [Post],
+    newest: i64,
+) -> Vec<(Vec<&'a Post>, Vec<usize>)> {
     let mut sets: Vec<(Vec<&Post>, Vec<usize>)> = Vec::new();
     for (index, group) in groups.iter().enumerate() {
-        let owed = owed(group, posts, newest);
+        let owed = owed(group, posts, extra, newest);
         if owed.is_empty() {
             continue;
         }
-        let same = |set: &&mut (Vec<&Post>, Vec<usize>)| {
+        let is_same = |set: &&mut (Vec<&Post>, Vec<usize>)| {
             set.0.len() == owed.len() && set.0.iter().zip(&owed).all(|(a, b)| a.id == b.id)
         };
-        match sets.iter_mut().find(same) {
+        match sets.iter_mut().find(is_same) {
             Some(set) => set.1.push(index),
             None => sets.push((owed, vec![index])),
         }

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row, Sqlite, Transaction};
 use super::{Result, Store, instant, maybe_instant, word};
 use crate::domain::delivery::{Kind, State as DeliveryState, Tally};
 use crate::domain::edition::{Edition, Group, State};
-use crate::domain::{Cadence, Newsletter, Timestamp};
+use crate::domain::{Address, Cadence, Newsletter, Timestamp};
 
 /// A slot that has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,8 +79,8 @@ pub enum SealOutcome {
 pub struct Variant {
     /// Row id.
     pub id: i64,
-    /// Its edition's number; `None` for the operator's test mail.
-    pub edition: Option<i64>,
+    /// Its edition's number.
+    pub edition: i64,
     /// Its subject.
     pub subject: String,
     /// HTML with personal fields.
@@ -283,34 +283,19 @@ impl Store {
         Ok(outcome)
     }
 
-    /// Queues the operator's test mail to any address, with its own rendering.
+    /// Queues the operator's test mail to any address; its row id.
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn queue_test(
-        &self,
-        address: &str,
-        (subject, html, text): (&str, &str, &str),
-        expires: Timestamp,
-        now: Timestamp,
-    ) -> Result<i64> {
+    pub async fn queue_test(&self, address: &Address, expires: Timestamp, now: Timestamp) -> Result<i64> {
         let mut tx = self.begin().await?;
-        let variant: i64 =
-            sqlx::query("INSERT INTO variants (edition, subject, html, text) VALUES (NULL, $1, $2, $3) RETURNING id")
-                .bind(subject)
-                .bind(html)
-                .bind(text)
-                .fetch_one(&mut *tx)
-                .await?
-                .try_get(0)?;
         let id = sqlx::query(
-            "INSERT INTO deliveries (kind, priority, variant_id, address, state, attempts, uncertain, not_before,
-                expires, created) VALUES ($1, $2, $3, $4, 'queued', 0, 0, $5, $6, $5) RETURNING id",
+            "INSERT INTO deliveries (kind, priority, address, state, attempts, uncertain, not_before, expires, created)
+             VALUES ($1, $2, $3, 'queued', 0, 0, $4, $5, $4) RETURNING id",
         )
         .bind(Kind::Test.as_str())
         .bind(Kind::Test.priority())
-        .bind(variant)
-        .bind(address)
+        .bind(address.as_str())
         .bind(now.0)
         .bind(expires.0)
         .fetch_one(&mut *tx)
@@ -318,6 +303,22 @@ impl Store {
         .try_get(0)?;
         tx.commit().await?;
         Ok(id)
+    }
+
+    /// Moves a schedule to its next slot when another composer sealed this one.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn set_next_slot(&self, newsletter: &str, cadence: Cadence, next: Timestamp) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE schedules SET next_slot = $1 WHERE newsletter_id = $2 AND cadence = $3")
+            .bind(next.0)
+            .bind(newsletter)
+            .bind(cadence.as_str())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Editions, newest first.

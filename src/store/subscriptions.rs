@@ -208,7 +208,8 @@ impl Store {
         let mut tx = self.begin().await?;
         let changed = sqlx::query(
             "UPDATE subscriptions SET status = 'active', unsubscribed = NULL
-             WHERE id = $1 AND status = 'unsubscribed' AND confirmed IS NOT NULL AND unsubscribed > $2",
+             WHERE id = $1 AND status = 'unsubscribed' AND unsubscribed > $2 AND EXISTS (SELECT 1 FROM consents c
+                WHERE c.subscription_id = subscriptions.id AND c.act IN ('confirmed', 'vouched'))",
         )
         .bind(id)
         .bind(now.minus(UNDO).0)
@@ -378,15 +379,14 @@ async fn insert_subscription(
     now: Timestamp,
 ) -> Result<i64> {
     let row = sqlx::query(
-        "INSERT INTO subscriptions (subscriber_id, newsletter_id, status, cadence, covered_until, created, confirmed)
-         VALUES ($1, $2, $3, $4, (SELECT COALESCE(MAX(seq), 0) FROM posts), $5, $6) RETURNING id",
+        "INSERT INTO subscriptions (subscriber_id, newsletter_id, status, cadence, covered_until, created)
+         VALUES ($1, $2, $3, $4, (SELECT COALESCE(MAX(seq), 0) FROM posts), $5) RETURNING id",
     )
     .bind(subscriber)
     .bind(newsletter)
     .bind(new.status.as_str())
     .bind(new.cadence.as_str())
     .bind(now.0)
-    .bind((new.status == Status::Active).then_some(now.0))
     .fetch_one(&mut **tx)
     .await?;
     Ok(row.try_get(0)?)

@@ -43,9 +43,9 @@ pub fn archive_unreadable(fault: &Fault) {
     error!(reason = fault.reason, "archive unreadable, keeping what was known: {}", fault.place);
 }
 
-/// Posts became public.
-pub fn posts_public(count: usize, newest: i64) {
-    info!(count, newest, "posts became public");
+/// Posts became public; a baseline is never mailed.
+pub fn posts_public(count: u64, newest: i64, baseline: bool) {
+    info!(count, newest, baseline, "posts became public");
 }
 
 /// The feeds were made anew.
@@ -125,9 +125,24 @@ pub fn delivery_uncertain(delivery: i64, reason: &str) {
     warn!(delivery, reason, "uncertain");
 }
 
-/// A delivery ran out of time.
-pub fn delivery_expired(delivery: i64, reason: &str) {
-    warn!(delivery, reason, "expired");
+/// Deliveries ran out of time.
+pub fn deliveries_expired(count: u64) {
+    warn!(count, "expired");
+}
+
+/// Uncertain deliveries go out once more, now that the wait for evidence is over.
+pub fn uncertain_resent(count: u64) {
+    warn!(count, "sending uncertain deliveries once more");
+}
+
+/// The ledger could not be written: nothing leaves until it can be.
+pub fn ledger_failed(reason: &str) {
+    error!(reason, "the ledger cannot be written, sending waits");
+}
+
+/// A message could not be made; its delivery is refused.
+pub fn letter_failed(delivery: i64, reason: &str) {
+    error!(delivery, reason, "message could not be made");
 }
 
 /// A crash left deliveries behind: leased ones go back, marked ones are uncertain.

@@ -1,0 +1,252 @@
+//! Posts and subscriptions that are due -> a sealed edition in the outbox.
+//!
+//! A plan says who is owed what; sealing freezes it. Between the two nothing
+//! is locked: when a subscription changed meanwhile the seal notices and the
+//! plan is made again.
+
+use anyhow::{Context as _, bail};
+
+use crate::context::Context;
+use crate::domain::edition::{self, Group, State};
+use crate::domain::{Cadence, Newsletter, Post, Timestamp};
+use crate::store::{Seal, SealOutcome, SealVariant};
+use crate::telemetry;
+use crate::views::email;
+use crate::views::model::{Content, EditionMail, Mail, PostItem};
+
+use super::Step;
+
+/// What is wanted: one newsletter's edition for one cadence.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// The newsletter.
+    pub newsletter: &'a Newsletter,
+    /// The cadence.
+    pub cadence: Cadence,
+    /// The instant it falls due.
+    pub slot: Timestamp,
+    /// Newest sequence number it may take.
+    pub newest_seq: i64,
+    /// Baseline posts dated since this instant are added, once.
+    pub since: Option<Timestamp>,
+}
+
+/// Who is owed what, before anything is written.
+#[derive(Clone, Debug)]
+pub struct Plan<'a> {
+    /// What was asked for.
+    pub wanted: Wanted<'a>,
+    /// The audience, grouped by what it has had and wants.
+    pub groups: Vec<Group>,
+    /// The sets of posts, the one with the largest audience first.
+    pub variants: Vec<PlannedVariant>,
+    /// Why it will wait for the operator, if it will.
+    pub held: Option<String>,
+    /// Active subscriptions left out because their address must not be mailed.
+    pub suppressed: i64,
+    /// Active subscriptions left out because they are paused.
+    pub paused: i64,
+}
+
+/// One set of posts and who is owed it.
+#[derive(Clone, Debug)]
+pub struct PlannedVariant {
+    /// Newest first: the first one leads.
+    pub posts: Vec<Post>,
+    /// Indexes into [`Plan::groups`].
+    pub groups: Vec<usize>,
+    /// How many subscriptions.
+    pub audience: i64,
+}
+
+impl Plan<'_> {
+    /// How many subscriptions are owed something.
+    pub fn audience(&self) -> i64 {
+        self.variants.iter().map(|variant| variant.audience).sum()
+    }
+}
+
+/// What came of a seal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sealed {
+    /// This edition, with this many deliveries.
+    Edition(i64, i64),
+    /// Nobody is owed anything.
+    Nothing,
+    /// This slot was sealed before.
+    Taken,
+}
+
+/// A subscription that changes between plan and seal makes one more round; so
+/// many in a row mean that something else is wrong.
+const ROUNDS: usize = 20;
+
+/// Composes every edition that is due at `now`.
+///
+/// # Errors
+/// Those of the store; what was sealed stays.
+pub async fn step(ctx: &Context, now: Timestamp) -> anyhow::Result<Step> {
+    let mut sealed = 0;
+    for due in ctx.store.due_slots(now).await? {
+        let Some(newsletter) = ctx.settings.newsletter(&due.newsletter) else { continue };
+        let Some(when) = newsletter.when(due.cadence) else { continue };
+        // After downtime over several slots the latest one stands for all.
+        let slot = when.latest(newsletter.zone, now).max(due.slot);
+        let newest_seq = ctx.store.newest_seq().await?;
+        let wanted = Wanted { newsletter, cadence: due.cadence, slot, newest_seq, since: None };
+        sealed += u64::from(compose(ctx, &wanted, now).await?);
+    }
+    for newsletter in &ctx.settings.newsletters {
+        let settled_by = now.minus(newsletter.settle);
+        if let Some((newest_seq, public_since)) = ctx.store.newest_settled(&newsletter.id, settled_by).await? {
+            let slot = public_since.plus(newsletter.settle);
+            let wanted = Wanted { newsletter, cadence: Cadence::Each, slot, newest_seq, since: None };
+            sealed += u64::from(compose(ctx, &wanted, now).await?);
+        }
+    }
+    Ok(Step::of(sealed))
+}
+
+/// Seals one scheduled slot; true when an edition came of it.
+async fn compose(ctx: &Context, wanted: &Wanted<'_>, now: Timestamp) -> anyhow::Result<bool> {
+    let next = wanted.newsletter.next_slot(wanted.cadence, now.max(wanted.slot));
+    match seal(ctx, wanted, next, now).await? {
+        Sealed::Edition(..) => return Ok(true),
+        Sealed::Nothing => telemetry::nothing_new(&wanted.newsletter.id, wanted.cadence, wanted.slot),
+        Sealed::Taken => {
+            if let Some(next) = next {
+                ctx.store.set_next_slot(&wanted.newsletter.id, wanted.cadence, next).await?;
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Makes a plan: who is owed what if `wanted` were sealed now.
+///
+/// # Errors
+/// Those of the store.
+pub async fn plan<'a>(ctx: &Context, wanted: &Wanted<'a>, now: Timestamp) -> anyhow::Result<Plan<'a>> {
+    let (id, cadence) = (&wanted.newsletter.id, wanted.cadence);
+    let groups = ctx.store.groups(id, cadence, now).await?;
+    let (suppressed, paused) = ctx.store.left_out(id, cadence, now).await?;
+    let mut sets = Vec::new();
+    if let Some(oldest) = groups.iter().map(|group| group.covered_until).min() {
+        let mut posts = ctx.store.posts_after(oldest, now).await?;
+        posts.retain(|post| wanted.newsletter.takes(&post.entry.topics));
+        let extra = match wanted.since {
+            Some(since) => ctx.store.baseline_posts(id, cadence.as_str(), since, now).await?,
+            None => Vec::new(),
+        };
+        let extra: Vec<Post> = extra.into_iter().filter(|p| wanted.newsletter.takes(&p.entry.topics)).collect();
+        sets = edition::variants(&groups, &posts, &extra, wanted.newest_seq)
+            .into_iter()
+            .map(|(owed, members)| PlannedVariant {
+                posts: newest_first(owed),
+                audience: members.iter().map(|&i| groups[i].count).sum(),
+                groups: members,
+            })
+            .collect();
+    }
+    let held = hold_reason(ctx, wanted.newsletter, &sets).await?;
+    Ok(Plan { wanted: wanted.clone(), groups, variants: sets, held, suppressed, paused })
+}
+
+fn newest_first(owed: Vec<&Post>) -> Vec<Post> {
+    let mut posts: Vec<Post> = owed.into_iter().cloned().collect();
+    posts.sort_by_key(|post| std::cmp::Reverse((post.entry.date, post.seq)));
+    posts
+}
+
+async fn hold_reason(
+    ctx: &Context,
+    newsletter: &Newsletter,
+    variants: &[PlannedVariant],
+) -> anyhow::Result<Option<String>> {
+    let mut ids: Vec<i64> = variants.iter().flat_map(|v| &v.posts).map(|post| post.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if ctx.store.any_guarded(&ids).await? {
+        return Ok(Some(format!("unusually many posts appeared at once; this edition has {}", ids.len())));
+    }
+    Ok((newsletter.approval && !ids.is_empty()).then(|| format!("`{}` asks for approval", newsletter.id)))
+}
+
+/// Renders one variant of a plan as edition `number`.
+pub fn render(ctx: &Context, plan: &Plan<'_>, variant: &PlannedVariant, number: i64) -> Mail {
+    let mail = &ctx.settings.mail;
+    let content = match mail.content {
+        crate::settings::Content::Summary => Content::Summary,
+        crate::settings::Content::Full => Content::Full,
+        crate::settings::Content::Titles => Content::Titles,
+    };
+    let model = EditionMail {
+        site: ctx.site_model(),
+        newsletter: plan.wanted.newsletter.title.clone(),
+        number,
+        slot: plan.wanted.slot,
+        web_url: ctx.public(&format!("/editions/{number}")),
+        content,
+        posts: variant.posts.iter().map(|post| PostItem::of(post, mail.comments_url.as_deref())).collect(),
+        more: 0,
+    };
+    email::edition(&model, &ctx.words)
+}
+
+/// Plans and seals, again when something changed in between.
+///
+/// # Errors
+/// Those of the store.
+pub async fn seal(
+    ctx: &Context,
+    wanted: &Wanted<'_>,
+    next_slot: Option<Timestamp>,
+    now: Timestamp,
+) -> anyhow::Result<Sealed> {
+    for _ in 0..ROUNDS {
+        let plan = plan(ctx, wanted, now).await?;
+        let number = ctx.store.next_number().await?;
+        let seal = to_seal(ctx, &plan, number, next_slot, now);
+        match ctx.store.seal(&seal, now).await? {
+            SealOutcome::Sealed(audience) => {
+                let edition = ctx.store.edition(number).await?.context("a sealed edition is there")?;
+                telemetry::edition_sealed(&edition, plan.variants.len());
+                if let Some(reason) = &plan.held {
+                    telemetry::edition_held(number, reason);
+                }
+                ctx.wake.outbox.notify_one();
+                return Ok(Sealed::Edition(number, audience));
+            }
+            SealOutcome::Nothing => return Ok(Sealed::Nothing),
+            SealOutcome::Taken => return Ok(Sealed::Taken),
+            SealOutcome::Changed => {}
+        }
+    }
+    bail!("subscriptions keep changing while an edition of `{}` is sealed", wanted.newsletter.id)
+}
+
+fn to_seal(ctx: &Context, plan: &Plan<'_>, number: i64, next_slot: Option<Timestamp>, now: Timestamp) -> Seal {
+    let variants = plan.variants.iter().map(|variant| {
+        let mail = render(ctx, plan, variant, number);
+        SealVariant {
+            subject: mail.subject,
+            html: mail.html,
+            text: mail.text,
+            posts: variant.posts.iter().map(|post| post.id).collect(),
+            groups: variant.groups.clone(),
+        }
+    });
+    Seal {
+        number,
+        newsletter: plan.wanted.newsletter.id.clone(),
+        cadence: plan.wanted.cadence,
+        slot: plan.wanted.slot,
+        newest_seq: plan.wanted.newest_seq,
+        state: if plan.held.is_some() { State::Held } else { State::Sending },
+        reason: plan.held.clone(),
+        variants: variants.collect(),
+        groups: plan.groups.clone(),
+        expires: now.plus(ctx.settings.mail.expire),
+        next_slot,
+    }
+}

@@ -1,0 +1,29 @@
+//! What time has overtaken: deliveries too old to try, uncertain ones whose
+//! wait is over, editions whose every delivery is settled.
+
+use crate::context::Context;
+use crate::domain::Timestamp;
+use crate::telemetry;
+
+use super::Step;
+
+/// Tends the outbox once.
+///
+/// # Errors
+/// Those of the store.
+pub async fn step(ctx: &Context, now: Timestamp) -> anyhow::Result<Step> {
+    let resent = ctx.store.resend_uncertain(now).await?;
+    if resent > 0 {
+        telemetry::uncertain_resent(resent);
+        ctx.wake.outbox.notify_one();
+    }
+    let expired = ctx.store.expire(now).await?;
+    if expired > 0 {
+        telemetry::deliveries_expired(expired);
+    }
+    let finished = ctx.store.finish_editions(now).await?;
+    for number in &finished {
+        telemetry::edition_finished(*number, &ctx.store.tally(*number).await?);
+    }
+    Ok(Step::of(resent + expired + finished.len() as u64))
+}
