@@ -1,4 +1,5 @@
 //! Postroom: feeds and email digests for a blog kept as files.
+pub mod app;
 pub mod archive;
 pub mod cli;
 pub mod context;
@@ -8,6 +9,7 @@ pub mod http;
 pub mod settings;
 pub mod store;
 pub mod system;
+pub mod tasks;
 pub mod telemetry;
 pub mod transport;
 pub mod views;

@@ -11,8 +11,8 @@ use crate::domain::edition::{self, Group, State};
 use crate::domain::{Cadence, Newsletter, Post, Timestamp};
 use crate::store::{Seal, SealOutcome, SealVariant};
 use crate::telemetry;
-use crate::views::email;
-use crate::views::model::{Content, EditionMail, Mail, PostItem};
+use crate::views::mail::{self, Mail};
+use crate::views::model::{Content, EditionMail, PostItem};
 
 use super::Step;
 
@@ -190,7 +190,7 @@ pub fn render(ctx: &Context, plan: &Plan<'_>, variant: &PlannedVariant, number: 
         posts: variant.posts.iter().map(|post| PostItem::of(post, mail.comments_url.as_deref())).collect(),
         more: 0,
     };
-    email::edition(&model, &ctx.words)
+    mail::edition(&ctx.words, &model)
 }
 
 /// Plans and seals, again when something changed in between.

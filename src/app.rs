@@ -1,0 +1,347 @@
+//! The wiring: settings become a context; pages, tasks and the watcher start;
+//! and everything stops in order.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_cron_scheduler::{Job, JobScheduler};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::archive::{Archive, Rules};
+use crate::context::{Clock, Context, Ids, Site, Wake};
+use crate::domain::time::Span;
+use crate::domain::{Fault, Timestamp};
+use crate::http;
+use crate::settings::{Settings, Tls, Uncertain, secrets};
+use crate::store::{Ledger, Store};
+use crate::tasks::deliver::Engine;
+use crate::tasks::{compose, ingest, publish, tend};
+use crate::telemetry;
+use crate::transport::dkim::Signer;
+use crate::transport::relay;
+use crate::transport::{self, RelayConfig, Route, Transport};
+use crate::views::words::Words;
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Something the operator can mend.
+    #[error("{0}")]
+    Fault(Fault),
+    /// Another process works on this database.
+    #[error("{0}")]
+    Locked(String),
+    /// Anything else.
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
+
+impl From<crate::store::StoreError> for StoreFailure {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self(error)
+    }
+}
+
+/// A store error on its way into [`StartError`].
+struct StoreFailure(crate::store::StoreError);
+
+impl From<StoreFailure> for StartError {
+    fn from(failure: StoreFailure) -> Self {
+        Self::Other(failure.0.into())
+    }
+}
+
+/// Builds what every task and handler is given.
+///
+/// # Errors
+/// A fault of the settings or their files, or of the database.
+pub async fn context(settings: Settings, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Result<Arc<Context>, StartError> {
+    let archive = Arc::new(Archive::new(rules(&settings)).map_err(StartError::Fault)?);
+    let transport = transport(&settings).map_err(StartError::Fault)?;
+    let signer = signer(&settings).map_err(StartError::Fault)?;
+    let keys = secrets::open_ring(&settings.keys.file, |bytes| ids.fill(bytes)).map_err(StartError::Fault)?;
+    let store = Store::open(&settings.database.file).await.map_err(StoreFailure)?;
+    store.mirror_newsletters(&settings.newsletters, clock.now()).await.map_err(StoreFailure)?;
+    Ok(Arc::new(Context {
+        archive,
+        transport,
+        signer,
+        keys,
+        store,
+        clock,
+        ids,
+        words: Words::english(),
+        site: Site::default(),
+        wake: Wake::default(),
+        settings,
+    }))
+}
+
+/// The rules the archive room reads by.
+pub fn rules(settings: &Settings) -> Rules {
+    Rules {
+        root: settings.archive.path.clone(),
+        include: settings.archive.include.clone(),
+        exclude: settings.archive.exclude.clone(),
+        permalink: settings.archive.permalink.clone(),
+        site_url: settings.site.url.clone(),
+        zone: settings.site.timezone,
+        language: settings.site.language.clone(),
+    }
+}
+
+fn transport(settings: &Settings) -> Result<Box<dyn Transport>, Fault> {
+    let relay = &settings.relay;
+    let tls = match relay.tls {
+        Tls::Implicit => relay::Tls::Implicit,
+        Tls::Required => relay::Tls::Required,
+        Tls::IfOffered => relay::Tls::Opportunistic,
+    };
+    let route = Route::Smtp { host: relay.host.clone(), port: relay.port, tls };
+    transport::open(RelayConfig {
+        username: relay.user.clone(),
+        password: relay.password.clone(),
+        connections: relay.connections,
+        ..RelayConfig::new(route)
+    })
+}
+
+fn signer(settings: &Settings) -> Result<Option<Signer>, Fault> {
+    use secrecy::ExposeSecret;
+    let Some(dkim) = &settings.dkim else { return Ok(None) };
+    Signer::new(&dkim.domain, &dkim.selector, dkim.key.expose_secret().as_bytes())
+        .map(Some)
+        .map_err(|reason| Fault::new("dkim.key_file", reason))
+}
+
+/// Proof that no other process works on this database; given up on drop, and
+/// by the operating system when the process dies.
+pub struct Instance {
+    _lock: File,
+}
+
+impl Instance {
+    /// Takes the lock beside the database file.
+    ///
+    /// # Errors
+    /// [`StartError::Locked`] when another process holds it.
+    pub fn claim(database: &Path) -> Result<Self, StartError> {
+        let path = PathBuf::from(format!("{}.lock", database.display()));
+        let mut lock = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .with_context(|| format!("cannot open {}", path.display()))?;
+        if lock.try_lock().is_err() {
+            let holder = std::fs::read_to_string(&path).unwrap_or_default();
+            let holder = holder.trim();
+            let process = if holder.is_empty() { String::new() } else { format!(" (process {holder})") };
+            return Err(StartError::Locked(format!(
+                "another Postroom{process} works on the database {}",
+                database.display()
+            )));
+        }
+        lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).context("cannot write the lock")?;
+        Ok(Self { _lock: lock })
+    }
+}
+
+/// The running engine: ledger, workers, and the run they belong to.
+pub struct Delivery {
+    ctx: Arc<Context>,
+    run: i64,
+    stop: CancellationToken,
+    workers: tokio::task::JoinHandle<()>,
+    _ticker: watch::Sender<u64>,
+}
+
+/// Takes back what earlier runs left and starts handing over.
+///
+/// # Errors
+/// Those of the store.
+pub async fn start_delivery(ctx: &Arc<Context>, ticks: watch::Sender<u64>) -> anyhow::Result<Delivery> {
+    let now = ctx.now();
+    let mail = &ctx.settings.mail;
+    let resend_at = (mail.uncertain == Uncertain::Resend).then(|| now.plus(mail.uncertain_wait));
+    let (run, recovered) = ctx.store.begin_run(env!("CARGO_PKG_VERSION"), resend_at, now).await?;
+    if recovered.returned + recovered.uncertain > 0 {
+        telemetry::recovered(recovered.returned, recovered.uncertain);
+    }
+    let stop = CancellationToken::new();
+    let ledger = Ledger::start(ctx.store.clone(), run);
+    let engine = Engine::new(Arc::clone(ctx), ledger, run, stop.clone());
+    let workers = tokio::spawn(engine.run(ticks.subscribe()));
+    Ok(Delivery { ctx: Arc::clone(ctx), run, stop, workers, _ticker: ticks })
+}
+
+impl Delivery {
+    /// Stops leasing, finishes what is in hand, ends the run.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        self.workers.await?;
+        self.ctx.store.end_run(self.run, self.ctx.now()).await?;
+        Ok(())
+    }
+}
+
+/// Runs everything until `stop` is cancelled, then stops in order: pages
+/// first, then tasks, then what the relay has in hand.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn serve(ctx: Arc<Context>, stop: CancellationToken) -> Result<(), StartError> {
+    let _instance = Instance::claim(&ctx.settings.database.file)?;
+    let listen = ctx.settings.http.listen;
+    let listener = TcpListener::bind(listen).await.map_err(|error| {
+        StartError::Fault(
+            Fault::new("http.listen", format!("cannot listen on {listen}: {error}"))
+                .with_help("stop what listens there, or choose another port"),
+        )
+    })?;
+    let ticks = watch::Sender::new(0);
+    let scheduler = tick_every_second(&ticks).await?;
+    let mut published = String::new();
+    first_look(&ctx, &mut published).await;
+    let delivery = start_delivery(&ctx, ticks.clone()).await?;
+    let tasks = TaskTracker::new();
+    tasks.spawn(watch_archive(Arc::clone(&ctx), published, ticks.subscribe(), stop.clone()));
+    tasks.spawn(keep_time(Arc::clone(&ctx), ticks.subscribe(), stop.clone()));
+    tasks.spawn(report_to_systemd(Arc::clone(&ctx), ticks.subscribe(), stop.clone()));
+    tasks.spawn(http::serve(listener, http::router(Arc::clone(&ctx)), stop.clone()));
+    tasks.close();
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    telemetry::serving(listen, &ctx.settings.http.public_url);
+    stop.cancelled().await;
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    tasks.wait().await;
+    delivery.stop().await?;
+    let mut scheduler = scheduler;
+    scheduler.shutdown().await.context("cannot stop the ticker")?;
+    ctx.store.close().await;
+    telemetry::stopped();
+    Ok(())
+}
+
+/// The ticker. It only says that a second has passed: what is due is a stored row.
+async fn tick_every_second(ticks: &watch::Sender<u64>) -> anyhow::Result<JobScheduler> {
+    let scheduler = JobScheduler::new().await?;
+    let ticks = ticks.clone();
+    let job = Job::new_repeated(Duration::from_secs(1), move |_, _| ticks.send_modify(|n| *n += 1))?;
+    scheduler.add(job).await?;
+    scheduler.start().await?;
+    Ok(scheduler)
+}
+
+/// Feeds are there before the first request.
+async fn first_look(ctx: &Context, published: &mut String) {
+    look(ctx, ctx.now()).await;
+    refresh(ctx, published).await;
+}
+
+/// Follows the archive: at every hint of the watcher, while a file is being
+/// written, and at every `rescan`.
+async fn watch_archive(
+    ctx: Arc<Context>,
+    mut published: String,
+    mut tick: watch::Receiver<u64>,
+    stop: CancellationToken,
+) {
+    let hinted = Arc::clone(&ctx);
+    let watching = ctx.archive.watch(move || hinted.wake.archive.notify_one());
+    if let Err(fault) = &watching {
+        telemetry::archive_fault(fault);
+    }
+    let mut next = ctx.now().plus(ctx.settings.archive.rescan);
+    loop {
+        let hint = tokio::select! {
+            () = stop.cancelled() => return,
+            () = ctx.wake.archive.notified() => true,
+            changed = tick.changed() => {
+                if changed.is_err() { return }
+                false
+            }
+        };
+        let now = ctx.now();
+        if hint || now >= next {
+            let waiting = look(&ctx, now).await;
+            // A file written within the last two seconds has to rest first.
+            next = now.plus(if waiting { Span::seconds(2) } else { ctx.settings.archive.rescan });
+        }
+        refresh(&ctx, &mut published).await;
+    }
+}
+
+/// One look through the archive; true when a file has to be looked at again soon.
+async fn look(ctx: &Context, now: Timestamp) -> bool {
+    match ingest::step(ctx, now).await {
+        Ok(Ok(looked)) => {
+            looked.faults.iter().for_each(telemetry::archive_fault);
+            looked.waiting > 0
+        }
+        Ok(Err(fault)) => {
+            telemetry::archive_unreadable(&fault);
+            false
+        }
+        Err(error) => {
+            telemetry::task_failed("ingest", &format!("{error:#}"));
+            false
+        }
+    }
+}
+
+async fn refresh(ctx: &Context, published: &mut String) {
+    if let Err(error) = publish::step(ctx, published, ctx.now()).await {
+        telemetry::task_failed("publish", &format!("{error:#}"));
+    }
+}
+
+/// Composes what falls due and tends the outbox, every second.
+async fn keep_time(ctx: Arc<Context>, mut tick: watch::Receiver<u64>, stop: CancellationToken) {
+    loop {
+        let now = ctx.now();
+        if let Err(error) = compose::step(&ctx, now).await {
+            telemetry::task_failed("compose", &format!("{error:#}"));
+        }
+        if let Err(error) = tend::step(&ctx, now).await {
+            telemetry::task_failed("tend", &format!("{error:#}"));
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = tick.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Tells systemd what comes next, and that the database still answers.
+async fn report_to_systemd(ctx: Arc<Context>, mut tick: watch::Receiver<u64>, stop: CancellationToken) {
+    let mut told = String::new();
+    loop {
+        if let Ok(slots) = ctx.store.next_slots().await {
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+            let status = slots.first().map_or_else(String::new, |due| {
+                let at = due.slot.in_zone(ctx.settings.site.timezone).format("%a %e %b %H:%M");
+                format!("next: {} {} {at}", due.newsletter, due.cadence)
+            });
+            if status != told {
+                let _ = sd_notify::notify(&[sd_notify::NotifyState::Status(&status)]);
+                told = status;
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = tick.changed() => if changed.is_err() { return },
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! A leased delivery -> the envelope and the bytes of its message. The same row
+//! gives the same bytes at every attempt: its Date is when it was written to
+//! the outbox, its tokens and Message-ID follow from its row.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, anyhow, bail};
+
+use crate::context::Context;
+use crate::domain::Newsletter;
+use crate::domain::delivery::Kind;
+use crate::domain::subscription::Subscription;
+use crate::domain::time::Span;
+use crate::domain::token::{Purpose, Token};
+use crate::store::{Leased, Variant};
+use crate::transport::Envelope;
+use crate::transport::message::{self, List, Mailbox, Outgoing, Unsubscribe};
+use crate::views::field::{self, Values};
+use crate::views::letter;
+use crate::views::model::{AlreadyMail, ConfirmMail, TestMail, WelcomeMail};
+
+/// How long a confirmation link works.
+pub const CONFIRM_WITHIN: Span = Span::days(7);
+
+/// Variants kept in memory: an edition rarely has more than two.
+const KEPT: usize = 16;
+
+/// Frozen renderings in use, so that they are read once, not once a recipient.
+#[derive(Default)]
+pub struct Variants(Mutex<HashMap<i64, Arc<Variant>>>);
+
+impl Variants {
+    async fn get(&self, ctx: &Context, id: i64) -> anyhow::Result<Arc<Variant>> {
+        if let Some(found) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
+            return Ok(Arc::clone(found));
+        }
+        let variant = Arc::new(ctx.store.variant(id).await?.context("the variant of a delivery is gone")?);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        kept.insert(id, Arc::clone(&variant));
+        Ok(variant)
+    }
+}
+
+/// One reader's copy before it becomes bytes.
+struct Copy {
+    subject: String,
+    html: String,
+    text: String,
+}
+
+/// Makes the message of a delivery.
+///
+/// # Errors
+/// When its row refers to something that is gone, or a value cannot stand in a
+/// message. The delivery can never be made then.
+pub async fn write(ctx: &Context, variants: &Variants, leased: &Leased) -> anyhow::Result<(Envelope, Vec<u8>)> {
+    let copy = match leased.kind {
+        Kind::Edition => edition(ctx, variants, leased).await?,
+        _ => transactional(ctx, leased).await?,
+    };
+    let mail = &ctx.settings.mail;
+    let message_id = format!("{}@{}", ctx.keys.message_id(leased.id), mail.from.domain());
+    let subscription = leased.subscription.as_ref().filter(|_| leased.kind == Kind::Edition);
+    let newsletter = subscription.map(|s| newsletter(ctx, s)).transpose()?;
+    let list_id = newsletter.map(|n| format!("{}.{}", n.id, mail.from.domain()));
+    let unsubscribe = subscription.map(|s| links(ctx, leased, s).unsubscribe_url);
+    let mailto = format!("mailto:{}?subject=unsubscribe", mail.bounce_address);
+    let edition = leased.edition.map(|number| number.to_string());
+    let outgoing = Outgoing {
+        from: Mailbox { name: Some(&mail.from_name), address: &mail.from },
+        to: Mailbox { name: None, address: &leased.address },
+        reply_to: mail.reply_to.as_ref().map(|address| Mailbox { name: None, address }),
+        subject: &copy.subject,
+        date: leased.created,
+        message_id: &message_id,
+        list: newsletter.zip(list_id.as_deref()).map(|(n, id)| List { title: &n.title, id }),
+        unsubscribe: unsubscribe.as_deref().map(|url| Unsubscribe { url, mailto: Some(&mailto) }),
+        edition: edition.as_deref(),
+        auto_submitted: leased.kind != Kind::Edition,
+        text: &copy.text,
+        html: &copy.html,
+    };
+    let bytes = message::build(&outgoing).map_err(|reason| anyhow!(reason))?;
+    let envelope = Envelope { from: mail.bounce_address.to_string(), to: leased.address.clone() };
+    Ok((envelope, sign(ctx, leased, bytes)?))
+}
+
+fn sign(ctx: &Context, leased: &Leased, message: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+    let Some(signer) = &ctx.signer else { return Ok(message) };
+    let mut signed = signer.sign(&message, leased.created).map_err(|reason| anyhow!(reason))?;
+    signed.extend_from_slice(&message);
+    Ok(signed)
+}
+
+async fn edition(ctx: &Context, variants: &Variants, leased: &Leased) -> anyhow::Result<Copy> {
+    let variant = variants.get(ctx, leased.variant.context("an edition's delivery has a variant")?).await?;
+    let subscription = subscribed(leased)?;
+    let newsletter = newsletter(ctx, subscription)?;
+    let values = Values {
+        why: field::why(&ctx.words, &ctx.site_model(), &newsletter.title, subscription),
+        ..links(ctx, leased, subscription)
+    };
+    Ok(Copy {
+        subject: variant.subject.clone(),
+        html: field::fill(&variant.html, &values, true),
+        text: field::fill(&variant.text, &values, false),
+    })
+}
+
+async fn transactional(ctx: &Context, leased: &Leased) -> anyhow::Result<Copy> {
+    let site = ctx.site_model();
+    if leased.kind == Kind::Test {
+        let relay = ctx.transport.name().to_owned();
+        return Ok(of(letter::test(&ctx.words, &TestMail { site, at: leased.created, relay })));
+    }
+    let subscription = subscribed(leased)?;
+    let newsletter = newsletter(ctx, subscription)?;
+    let (title, cadence) = (newsletter.title.clone(), subscription.cadence);
+    let Values { manage_url, unsubscribe_url, .. } = links(ctx, leased, subscription);
+    Ok(of(match leased.kind {
+        Kind::Confirm => {
+            let token = token(ctx, leased, subscription, Purpose::Confirm);
+            let confirm = ConfirmMail {
+                site,
+                newsletter: title,
+                cadence,
+                confirm_url: ctx.public(&format!("/confirm/{token}")),
+                valid_until: leased.created.plus(CONFIRM_WITHIN),
+            };
+            letter::confirm(&ctx.words, &confirm)
+        }
+        Kind::Already => letter::already(&ctx.words, &AlreadyMail { site, newsletter: title, cadence, manage_url }),
+        _ => {
+            let next = newsletter.next_slot(cadence, leased.created);
+            let latest = latest(ctx, newsletter).await?;
+            let welcome = WelcomeMail { site, newsletter: title, cadence, next, latest, manage_url, unsubscribe_url };
+            letter::welcome(&ctx.words, &welcome)
+        }
+    }))
+}
+
+fn of(mail: crate::views::mail::Mail) -> Copy {
+    Copy { subject: mail.subject, html: mail.html, text: mail.text }
+}
+
+/// Subject and page of the newsletter's latest edition.
+async fn latest(ctx: &Context, newsletter: &Newsletter) -> anyhow::Result<Option<(String, String)>> {
+    let editions = ctx.store.editions(50).await?;
+    let latest = editions.into_iter().find(|edition| edition.newsletter == newsletter.id);
+    Ok(latest.map(|edition| (edition.subject, ctx.public(&format!("/editions/{}", edition.number)))))
+}
+
+fn links(ctx: &Context, leased: &Leased, subscription: &Subscription) -> Values {
+    let manage = token(ctx, leased, subscription, Purpose::Manage);
+    let unsubscribe = token(ctx, leased, subscription, Purpose::Unsubscribe);
+    Values {
+        why: String::new(),
+        manage_url: ctx.public(&format!("/s/{manage}")),
+        unsubscribe_url: ctx.public(&format!("/s/{unsubscribe}/unsubscribe")),
+    }
+}
+
+fn token(ctx: &Context, leased: &Leased, subscription: &Subscription, purpose: Purpose) -> String {
+    ctx.keys.seal(purpose, Token { subscription: subscription.id, issued: leased.created })
+}
+
+fn subscribed(leased: &Leased) -> anyhow::Result<&Subscription> {
+    leased.subscription.as_ref().context("the subscription of a delivery is gone")
+}
+
+fn newsletter<'a>(ctx: &'a Context, subscription: &Subscription) -> anyhow::Result<&'a Newsletter> {
+    match ctx.settings.newsletter(&subscription.newsletter) {
+        Some(newsletter) => Ok(newsletter),
+        None => bail!("the newsletter `{}` is not in the settings any more", subscription.newsletter),
+    }
+}
