@@ -46,9 +46,11 @@ impl Source {
     }
 
     /// How many levels below the crate this file's module lies: 1 for `src/app.rs` and `src/store/mod.rs`.
+    /// `fields_test.rs` is the `tests` of `fields.rs`, a level below it.
     fn depth(&self) -> usize {
         let inside = self.path.split('/').skip(1).map(|part| part.trim_end_matches(".rs"));
-        inside.filter(|part| !matches!(*part, "mod" | "lib" | "main")).count()
+        let levels = inside.filter(|part| !matches!(*part, "mod" | "lib" | "main")).count();
+        levels + usize::from(self.path.ends_with("_test.rs"))
     }
 
     /// The rooms named by `crate::x`, `crate::{x, y}`, `postroom::x` and by climbing with `super`, with their lines.
