@@ -55,7 +55,7 @@ pub struct Styles {
 
 /// The styles, tokens filled in.
 pub static STYLES: LazyLock<Styles> = LazyLock::new(|| Styles {
-    cell: tokens::fill("font:16px/26px font(sans);color:light(text)"),
+    cell: tokens::fill("font:16px/26px font(sans);color:light(text);word-break:break-word"),
     h1: "font-size:28px;line-height:34px;font-weight:bold".into(),
     h2: "margin:0;font-size:22px;line-height:28px".into(),
     meta: tokens::fill("margin:4px 0 0;font-size:14px;line-height:20px;color:light(muted)"),

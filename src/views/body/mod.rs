@@ -39,6 +39,7 @@ impl Body {
         let mut content = read(&clean(&sanitised));
         level_headings(&mut content);
         fit_images(&mut content);
+        name_links(words, &mut content);
         cut_code(words, &mut content, &post.url);
         link_within(&mut content, &post.url);
         let content = tables::narrow(content);
@@ -117,6 +118,40 @@ fn fit_images(tokens: &mut [Token]) {
     }
 }
 
+/// A link needs a name: a picture alone without words gets one, a link around
+/// nothing goes.
+fn name_links(words: &Words, tokens: &mut Vec<Token>) {
+    let is_named = |token: &Token| match token {
+        Token::Text(text) => !text.trim().is_empty(),
+        Token::Open(tag) => tag.name == "img" && tag.get("alt").is_some_and(|alt| !alt.trim().is_empty()),
+        Token::Close(_) => false,
+    };
+    let mut at = 0;
+    while let Some(start) = (at..tokens.len()).find(|&i| tokens[i].opens(&["a"])) {
+        let end = end_of(tokens, start);
+        at = start + 1;
+        if tokens[start..end].iter().any(is_named) {
+            continue;
+        }
+        let picture = tokens[start..end].iter_mut().find_map(|token| match token {
+            Token::Open(tag) if tag.name == "img" => Some(tag),
+            _ => None,
+        });
+        match picture {
+            Some(picture) => picture.set("alt", &escaped(&words.say("mail.post.picture", &[]))),
+            None => {
+                if let Token::Open(tag) = &mut tokens[start] {
+                    tag.remove("href");
+                }
+            }
+        }
+    }
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('&', "&amp;").replace('"', "&quot;")
+}
+
 /// Ends blocks of code after [`CODE_LINES`] lines with a link to the rest.
 fn cut_code(words: &Words, tokens: &mut Vec<Token>, url: &str) {
     let mut at = 0;
@@ -133,7 +168,7 @@ fn cut_code(words: &Words, tokens: &mut Vec<Token>, url: &str) {
         if lines > CODE_LINES {
             let rest = [
                 Token::open("p", &[]),
-                Token::open("a", &[("href", &url.replace('&', "&amp;").replace('"', "&quot;"))]),
+                Token::open("a", &[("href", &escaped(url))]),
                 Token::words(&words.say("mail.post.rest", &[])),
                 Token::close("a"),
                 Token::close("p"),
@@ -294,6 +329,14 @@ mod tests {
         for gone in ["data:", "float", "onload", "class=\"x\""] {
             assert!(!made.html.contains(gone), "{gone} in {}", made.html);
         }
+    }
+
+    #[test]
+    fn every_link_has_a_name_in_both_parts() {
+        let made =
+            body("<a href='https://e.org/1'><img src='https://e.org/a.png'></a> <a href='https://e.org/2'> </a>", "en");
+        assert!(made.html.contains("alt=\"Picture\"") && !made.html.contains("e.org/2"), "{}", made.html);
+        assert_eq!(made.text, "[Picture] [1]\n\nLinks:\n[1] https://e.org/1");
     }
 
     #[test]

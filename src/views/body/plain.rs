@@ -19,7 +19,8 @@ const HELD: char = '\u{fdd0}';
 /// The text of a post's cleaned content, without a newline at the end.
 pub fn text(words: &Words, content: &[Token]) -> String {
     let mut code = Vec::new();
-    let html = write(&for_text(content, &mut code));
+    // A soft hyphen is shown as a hyphen by some text readers.
+    let html = write(&for_text(content, &mut code)).replace('\u{ad}', "");
     let manner = Manner::default();
     let links = Rc::clone(&manner.links);
     // html2text fails only for a width too narrow for one character.
