@@ -1,23 +1,12 @@
-//! Schedules and editions: what is due, who is owed what, and the seal.
+//! Editions: who is owed what, the seal, and where each stands.
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, Sqlite, Transaction};
 
 use super::{Result, Store, instant, maybe_instant, word};
-use crate::domain::delivery::{Kind, State as DeliveryState, Tally};
+use crate::domain::delivery::{State as DeliveryState, Tally};
 use crate::domain::edition::{Edition, Group, State};
-use crate::domain::{Address, Cadence, Newsletter, Timestamp};
-
-/// A slot that has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Due {
-    /// The newsletter's id.
-    pub newsletter: String,
-    /// Its cadence.
-    pub cadence: Cadence,
-    /// The stored instant it fell due; long past after downtime.
-    pub slot: Timestamp,
-}
+use crate::domain::{Cadence, Timestamp};
 
 /// An edition about to be sealed.
 #[derive(Clone, Debug)]
@@ -115,104 +104,6 @@ fn select(tail: &'static str) -> AssertSqlSafe<String> {
 }
 
 impl Store {
-    /// Makes newsletters and schedules agree with the settings. A new schedule
-    /// starts at its next slot; one whose clock time changed is moved.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn mirror_newsletters(&self, newsletters: &[Newsletter], now: Timestamp) -> Result<()> {
-        let mut tx = self.begin().await?;
-        for newsletter in newsletters {
-            sqlx::query(
-                "INSERT INTO newsletters (id, title) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET title = $2",
-            )
-            .bind(&newsletter.id)
-            .bind(&newsletter.title)
-            .execute(&mut *tx)
-            .await?;
-            for cadence in Cadence::ALL {
-                let clock =
-                    newsletter.when(cadence).map_or_else(String::new, |when| format!("{when} {}", newsletter.zone));
-                sqlx::query(
-                    "INSERT INTO schedules (newsletter_id, cadence, clock, next_slot, covered_seq)
-                     VALUES ($1, $2, $3, $4, (SELECT COALESCE(MAX(seq), 0) FROM posts))
-                     ON CONFLICT (newsletter_id, cadence) DO UPDATE SET clock = $3, next_slot = $4
-                     WHERE schedules.clock <> $3",
-                )
-                .bind(&newsletter.id)
-                .bind(cadence.as_str())
-                .bind(clock)
-                .bind(newsletter.next_slot(cadence, now).map(|t| t.0))
-                .execute(&mut *tx)
-                .await?;
-            }
-        }
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// The stored next slot of every schedule that has one, soonest first.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn next_slots(&self) -> Result<Vec<Due>> {
-        self.slots_until(Timestamp(i64::MAX)).await
-    }
-
-    /// Slots of daily, weekly and monthly schedules that have come by `now`.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn due_slots(&self, now: Timestamp) -> Result<Vec<Due>> {
-        self.slots_until(now).await
-    }
-
-    async fn slots_until(&self, until: Timestamp) -> Result<Vec<Due>> {
-        let rows = sqlx::query(
-            "SELECT newsletter_id, cadence, next_slot FROM schedules WHERE next_slot <= $1
-             ORDER BY next_slot, newsletter_id, cadence",
-        )
-        .bind(until.0)
-        .fetch_all(&self.db.reader)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Due {
-                    newsletter: row.try_get("newsletter_id")?,
-                    cadence: word(row, "cadence")?,
-                    slot: instant(row, "next_slot")?,
-                })
-            })
-            .collect()
-    }
-
-    /// For the cadence `each`: the newest post that has settled by `settled_by`
-    /// and that this schedule has not seen, with the instant it became public.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn newest_settled(&self, newsletter: &str, settled_by: Timestamp) -> Result<Option<(i64, Timestamp)>> {
-        let row = sqlx::query(
-            "SELECT p.seq, p.public_since FROM posts p
-             WHERE p.public_since <= $1 AND p.seq > (SELECT covered_seq FROM schedules
-                WHERE newsletter_id = $2 AND cadence = 'each')
-             ORDER BY p.seq DESC LIMIT 1",
-        )
-        .bind(settled_by.0)
-        .bind(newsletter)
-        .fetch_optional(&self.db.reader)
-        .await?;
-        row.map(|row| Ok((row.try_get("seq")?, instant(&row, "public_since")?))).transpose()
-    }
-
-    /// The newest sequence number given so far; 0 before the first.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn newest_seq(&self) -> Result<i64> {
-        Ok(sqlx::query("SELECT COALESCE(MAX(seq), 0) FROM posts").fetch_one(&self.db.reader).await?.try_get(0)?)
-    }
-
     /// The number the next edition gets.
     ///
     /// # Errors
@@ -281,44 +172,6 @@ impl Store {
         cover(&mut tx, seal, now).await?;
         tx.commit().await?;
         Ok(outcome)
-    }
-
-    /// Queues the operator's test mail to any address; its row id.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn queue_test(&self, address: &Address, expires: Timestamp, now: Timestamp) -> Result<i64> {
-        let mut tx = self.begin().await?;
-        let id = sqlx::query(
-            "INSERT INTO deliveries (kind, priority, address, state, attempts, uncertain, not_before, expires, created)
-             VALUES ($1, $2, $3, 'queued', 0, 0, $4, $5, $4) RETURNING id",
-        )
-        .bind(Kind::Test.as_str())
-        .bind(Kind::Test.priority())
-        .bind(address.as_str())
-        .bind(now.0)
-        .bind(expires.0)
-        .fetch_one(&mut *tx)
-        .await?
-        .try_get(0)?;
-        tx.commit().await?;
-        Ok(id)
-    }
-
-    /// Moves a schedule to its next slot when another composer sealed this one.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn set_next_slot(&self, newsletter: &str, cadence: Cadence, next: Timestamp) -> Result<()> {
-        let mut tx = self.begin().await?;
-        sqlx::query("UPDATE schedules SET next_slot = $1 WHERE newsletter_id = $2 AND cadence = $3")
-            .bind(next.0)
-            .bind(newsletter)
-            .bind(cadence.as_str())
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        Ok(())
     }
 
     /// Editions, newest first.

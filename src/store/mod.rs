@@ -5,18 +5,22 @@
 
 mod db;
 mod editions;
+mod ingest;
 mod ledger;
 mod outbox;
 mod posts;
 mod reports;
+mod schedules;
 mod subscriptions;
 
 pub use db::path_of;
-pub use editions::{Due, Seal, SealOutcome, SealVariant, Variant};
+pub use editions::{Seal, SealOutcome, SealVariant, Variant};
+pub use ingest::{Ingest, Ingested, KnownFile};
 pub use ledger::{Ledger, Settling};
 pub use outbox::{Leased, Recovered};
-pub use posts::{Found, Ingest, Ingested, KnownFile};
+pub use posts::Found;
 pub use reports::{AttemptRow, DeliveryRow, Outbox, SubscriptionCount};
+pub use schedules::Due;
 pub(crate) use subscriptions::UNDO;
 pub use subscriptions::{Added, NewSubscription, StoredConsent, Subscribe};
 

@@ -121,6 +121,28 @@ impl Store {
         Ok(leased)
     }
 
+    /// Queues the operator's test mail to any address; its row id.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn queue_test(&self, address: &Address, expires: Timestamp, now: Timestamp) -> Result<i64> {
+        let mut tx = self.begin().await?;
+        let id = sqlx::query(
+            "INSERT INTO deliveries (kind, priority, address, state, attempts, uncertain, not_before, expires, created)
+             VALUES ($1, $2, $3, 'queued', 0, 0, $4, $5, $4) RETURNING id",
+        )
+        .bind(Kind::Test.as_str())
+        .bind(Kind::Test.priority())
+        .bind(address.as_str())
+        .bind(now.0)
+        .bind(expires.0)
+        .fetch_one(&mut *tx)
+        .await?
+        .try_get(0)?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
     /// When the next queued delivery may be tried, if any is waiting.
     ///
     /// # Errors

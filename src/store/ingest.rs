@@ -1,0 +1,324 @@
+//! Taking in a scan: what the archive holds, what became public when, what left.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use sqlx::{Row, Sqlite, Transaction};
+
+use super::{Result, Store, StoreError, instant, maybe_instant};
+use crate::domain::post::Access;
+use crate::domain::time::Span;
+use crate::domain::{Entry, Timestamp};
+
+/// What the store remembers of a file, so that an unchanged one is not read again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownFile {
+    /// Identity of the post it holds.
+    pub identity: String,
+    /// Its address on the site.
+    pub url: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Modification time.
+    pub modified: Timestamp,
+}
+
+/// One scan of the archive, to be taken in.
+#[derive(Debug)]
+pub struct Ingest<'a> {
+    /// Posts that were read, each with its file's size and modification time.
+    pub read: Vec<(&'a Entry, u64, Timestamp)>,
+    /// Paths that are still there though they were not read: unchanged, being
+    /// written, or faulty (their last good version stays).
+    pub present: HashSet<&'a str>,
+    /// Posts dated longer ago than this go to the feeds only.
+    pub max_age: Span,
+    /// More new posts than this in one scan wait for the operator.
+    pub guard_posts: i64,
+    /// So does a larger share of the archive, from 0.0 to 1.0.
+    pub guard_share: f64,
+    /// What the posts were rendered by: the rules of the archive and our version.
+    pub rendered_by: &'a str,
+}
+
+/// What a scan changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ingested {
+    /// This was the first scan: what is public now is never mailed.
+    pub baseline: bool,
+    /// New posts, public or not.
+    pub added: u64,
+    /// Posts whose content changed.
+    pub changed: u64,
+    /// Posts that kept their content and got another identity.
+    pub moved: u64,
+    /// Posts that left.
+    pub removed: u64,
+    /// Posts that became public in this scan, baseline included.
+    pub published: u64,
+    /// So many came at once that editions with them wait for the operator.
+    pub guarded: bool,
+}
+
+impl Ingested {
+    /// Whether feeds and pages have to follow.
+    pub fn changed_anything(&self) -> bool {
+        *self != Self { baseline: self.baseline, guarded: self.guarded, ..Self::default() }
+    }
+}
+
+/// The guard needs at least this many new posts: two new posts in a
+/// young archive of three are no accident.
+const GUARD_FLOOR: i64 = 5;
+
+impl Store {
+    /// Every file of the archive whose post is present and was rendered by the
+    /// same rules, by path.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn known_files(&self, rendered_by: &str) -> Result<HashMap<String, KnownFile>> {
+        let rows = sqlx::query(
+            "SELECT path, identity, url, file_size, file_modified FROM posts
+             WHERE removed IS NULL AND EXISTS (SELECT 1 FROM baselines WHERE rendered_by = $1)",
+        )
+        .bind(rendered_by)
+        .fetch_all(&self.db.reader)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let file = KnownFile {
+                    identity: row.try_get("identity")?,
+                    url: row.try_get("url")?,
+                    size: u64::try_from(row.try_get::<i64, _>("file_size")?).unwrap_or(0),
+                    modified: instant(row, "file_modified")?,
+                };
+                Ok((row.try_get("path")?, file))
+            })
+            .collect()
+    }
+
+    /// Takes in one scan: new, changed, moved and removed posts; then gives
+    /// sequence numbers to what became public by `now`, oldest first.
+    ///
+    /// # Errors
+    /// Those of the engine; nothing is changed then.
+    pub async fn ingest(&self, scan: &Ingest<'_>, now: Timestamp) -> Result<Ingested> {
+        let mut tx = self.begin().await?;
+        let mut done = Ingested {
+            baseline: sqlx::query("SELECT 1 FROM baselines").fetch_optional(&mut *tx).await?.is_none(),
+            ..Ingested::default()
+        };
+        for (entry, size, modified) in &scan.read {
+            take_entry(&mut tx, scan, entry, (*size, *modified), now, &mut done).await?;
+        }
+        remove_missing(&mut tx, scan, now, &mut done).await?;
+        number_public(&mut tx, scan, now, &mut done).await?;
+        sqlx::query(
+            "INSERT INTO baselines (id, set_at, rendered_by) VALUES (1, $1, $2)
+             ON CONFLICT (id) DO UPDATE SET rendered_by = $2",
+        )
+        .bind(now.0)
+        .bind(scan.rendered_by)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(done)
+    }
+}
+
+fn hex(bytes: &[u8; 32]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(64), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+async fn take_entry(
+    tx: &mut Transaction<'static, Sqlite>,
+    scan: &Ingest<'_>,
+    entry: &Entry,
+    stamp: (u64, Timestamp),
+    now: Timestamp,
+    done: &mut Ingested,
+) -> Result<()> {
+    let hash = hex(&entry.content_hash);
+    let known = sqlx::query("SELECT id, content_hash, removed, draft, dated FROM posts WHERE identity = $1")
+        .bind(&entry.identity)
+        .fetch_optional(&mut **tx)
+        .await?;
+    if let Some(row) = known {
+        let same = row.try_get::<String, _>("content_hash")? == hash && maybe_instant(&row, "removed")?.is_none();
+        let id = row.try_get("id")?;
+        done.changed += u64::from(!same);
+        return write_entry(tx, id, entry, &hash, stamp, (!same).then_some(now)).await;
+    }
+    if let Some(id) = moved_from(tx, scan, &hash).await? {
+        done.moved += 1;
+        return write_entry(tx, id, entry, &hash, stamp, None).await;
+    }
+    done.added += 1;
+    let feed_id = first_feed_id(tx, entry).await?;
+    let id = sqlx::query(
+        "INSERT INTO posts (identity, feed_id, path, content_hash, title, slug, url, dated, draft, summary, html,
+            words, access, file_size, file_modified, mailable, guarded)
+         VALUES ($1, $2, '', '', '', '', '', 0, 0, '', '', 0, 'public', 0, 0, 1, 0) RETURNING id",
+    )
+    .bind(&entry.identity)
+    .bind(feed_id)
+    .fetch_one(&mut **tx)
+    .await?
+    .try_get(0)?;
+    write_entry(tx, id, entry, &hash, stamp, None).await
+}
+
+/// The same content under an identity whose file is gone: a rename, not news.
+async fn moved_from(tx: &mut Transaction<'static, Sqlite>, scan: &Ingest<'_>, hash: &str) -> Result<Option<i64>> {
+    let rows = sqlx::query("SELECT id, path FROM posts WHERE content_hash = $1 ORDER BY id")
+        .bind(hash)
+        .fetch_all(&mut **tx)
+        .await?;
+    for row in rows {
+        let path: String = row.try_get("path")?;
+        let still_there = scan.present.contains(path.as_str()) || scan.read.iter().any(|(e, ..)| e.path == path);
+        if !still_there {
+            return Ok(Some(row.try_get("id")?));
+        }
+    }
+    Ok(None)
+}
+
+/// The feed id a post keeps for ever: its author's absolute id, else its first
+/// address, made unique when another post had that address before.
+async fn first_feed_id(tx: &mut Transaction<'static, Sqlite>, entry: &Entry) -> Result<String> {
+    let wanted = entry.guid.as_deref().filter(|guid| url::Url::parse(guid).is_ok()).unwrap_or(&entry.url);
+    let taken = sqlx::query("SELECT 1 FROM posts WHERE feed_id = $1").bind(wanted).fetch_optional(&mut **tx).await?;
+    if taken.is_none() {
+        return Ok(wanted.to_owned());
+    }
+    let hash = hex(&entry.content_hash);
+    Ok(format!("{wanted}#{}", &hash[..12]))
+}
+
+async fn write_entry(
+    tx: &mut Transaction<'static, Sqlite>,
+    id: i64,
+    entry: &Entry,
+    hash: &str,
+    (size, modified): (u64, Timestamp),
+    edited: Option<Timestamp>,
+) -> Result<()> {
+    let edited = edited.map(|now| entry.updated.unwrap_or(now).0);
+    sqlx::query(
+        "UPDATE posts SET identity = $1, path = $2, content_hash = $3, title = $4, slug = $5, url = $6, dated = $7,
+            author_updated = $8, expires = $9, draft = $10, summary = $11, html = $12, language = $13, words = $14,
+            access = $15, file_size = $16, file_modified = $17, removed = NULL,
+            edited = CASE WHEN seq IS NULL THEN edited ELSE COALESCE($18, edited) END
+         WHERE id = $19",
+    )
+    .bind(&entry.identity)
+    .bind(&entry.path)
+    .bind(hash)
+    .bind(&entry.title)
+    .bind(&entry.slug)
+    .bind(&entry.url)
+    .bind(entry.date.0)
+    .bind(entry.updated.map(|t| t.0))
+    .bind(entry.expires.map(|t| t.0))
+    .bind(entry.draft)
+    .bind(&entry.summary)
+    .bind(&entry.html)
+    .bind(&entry.language)
+    .bind(entry.words)
+    .bind(match entry.access {
+        Access::Public => "public",
+        Access::Subscribers => "subscribers",
+    })
+    .bind(i64::try_from(size).unwrap_or(i64::MAX))
+    .bind(modified.0)
+    .bind(edited)
+    .bind(id)
+    .execute(&mut **tx)
+    .await?;
+    write_lists(tx, id, entry).await
+}
+
+async fn write_lists(tx: &mut Transaction<'static, Sqlite>, id: i64, entry: &Entry) -> Result<()> {
+    let json = |value: serde_json::Result<String>| value.map_err(|e| StoreError::Value(e.to_string()));
+    let topics: Vec<BTreeMap<&str, &str>> =
+        entry.topics.iter().map(|t| [("slug", t.slug.as_str()), ("name", t.name.as_str())].into()).collect();
+    sqlx::query("DELETE FROM post_topics WHERE post_id = $1").bind(id).execute(&mut **tx).await?;
+    sqlx::query(
+        "INSERT INTO post_topics (post_id, position, slug, name)
+         SELECT $1, key, value ->> 'slug', value ->> 'name' FROM json_each($2)",
+    )
+    .bind(id)
+    .bind(json(serde_json::to_string(&topics))?)
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query("DELETE FROM post_authors WHERE post_id = $1").bind(id).execute(&mut **tx).await?;
+    sqlx::query("INSERT INTO post_authors (post_id, position, name) SELECT $1, key, value FROM json_each($2)")
+        .bind(id)
+        .bind(json(serde_json::to_string(&entry.authors))?)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+async fn remove_missing(
+    tx: &mut Transaction<'static, Sqlite>,
+    scan: &Ingest<'_>,
+    now: Timestamp,
+    done: &mut Ingested,
+) -> Result<()> {
+    let read: HashSet<&str> = scan.read.iter().map(|(entry, ..)| entry.path.as_str()).collect();
+    let rows = sqlx::query("SELECT id, path FROM posts WHERE removed IS NULL").fetch_all(&mut **tx).await?;
+    for row in rows {
+        let path: &str = row.try_get("path")?;
+        if !read.contains(path) && !scan.present.contains(path) {
+            sqlx::query("UPDATE posts SET removed = $1 WHERE id = $2")
+                .bind(now.0)
+                .bind(row.try_get::<i64, _>("id")?)
+                .execute(&mut **tx)
+                .await?;
+            done.removed += 1;
+        }
+    }
+    Ok(())
+}
+
+async fn number_public(
+    tx: &mut Transaction<'static, Sqlite>,
+    scan: &Ingest<'_>,
+    now: Timestamp,
+    done: &mut Ingested,
+) -> Result<()> {
+    let fresh = sqlx::query(
+        "SELECT id, dated FROM posts WHERE seq IS NULL AND removed IS NULL AND draft = 0 AND dated <= $1
+            AND (expires IS NULL OR expires > $1) ORDER BY dated, id",
+    )
+    .bind(now.0)
+    .fetch_all(&mut **tx)
+    .await?;
+    let (newest, numbered): (i64, i64) = {
+        let row = sqlx::query("SELECT COALESCE(MAX(seq), 0), COUNT(seq) FROM posts").fetch_one(&mut **tx).await?;
+        (row.try_get(0)?, row.try_get(1)?)
+    };
+    let count = i64::try_from(fresh.len()).unwrap_or(i64::MAX);
+    #[expect(clippy::cast_precision_loss, reason = "archives are far smaller than 2^52 posts")]
+    let large_share = count > GUARD_FLOOR && count as f64 > scan.guard_share * numbered as f64;
+    done.guarded = !done.baseline && (count > scan.guard_posts || large_share);
+    for (seq, row) in (newest + 1..).zip(&fresh) {
+        let recent = instant(row, "dated")? >= now.minus(scan.max_age);
+        sqlx::query("UPDATE posts SET seq = $1, public_since = $2, mailable = $3, guarded = $4 WHERE id = $5")
+            .bind(seq)
+            .bind(now.0)
+            .bind(recent && !done.baseline)
+            .bind(done.guarded)
+            .bind(row.try_get::<i64, _>("id")?)
+            .execute(&mut **tx)
+            .await?;
+    }
+    done.published = u64::try_from(count).unwrap_or(0);
+    Ok(())
+}
