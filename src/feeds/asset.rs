@@ -199,7 +199,8 @@ mod tests {
         let weak = format!("\"old\", W/{own}");
         let zipped = format!("{}-gz\"", own.trim_end_matches('"'));
         // method, Accept-Encoding, If-None-Match, If-Modified-Since -> status
-        let table: Vec<(&str, Option<&str>, Option<&str>, Option<&str>, u16)> = vec![
+        type Row<'a> = (&'a str, Option<&'a str>, Option<&'a str>, Option<&'a str>, u16);
+        let table: Vec<Row<'_>> = vec![
             ("GET", None, None, None, 200),
             ("GET", None, Some(&own), None, 304),
             ("GET", None, Some(&weak), None, 304),

@@ -168,7 +168,7 @@ impl Engine {
                 return connection;
             }
         };
-        let Some(mut connection) = self.connected(connection, &leased).await else { return None };
+        let mut connection = self.connected(connection, &leased).await?;
         let started = self.ctx.now();
         let mark = async {
             match self.ledger.mark(leased.id).await {
