@@ -113,7 +113,7 @@ fn only_views_and_the_demos_inbox_write_markup() {
 
 #[test]
 fn every_view_has_a_sample() {
-    let views = sources("src/views");
+    let views: Vec<_> = sources("src").iter().filter(|source| source.room == "views").collect();
     let folder = |source: &Source| Path::new(&source.path).parent().map(Path::to_owned);
     let mut offences = vec![];
     for view in views.iter().filter(|view| !view.path.contains("samples")) {
@@ -137,7 +137,7 @@ fn the_nouns_do_no_input_or_output() {
 #[test]
 fn no_file_is_longer_than_a_person_holds_in_the_head() {
     let mut offences = vec![];
-    for source in sources("src").iter().chain(&sources("tests")) {
+    for source in sources("src").iter().chain(sources("tests")) {
         let lines = source.lines_of_code();
         if lines > 400 {
             offences.push(format!("{}: {lines} lines of code", source.path));
@@ -183,7 +183,7 @@ fn nothing_is_left_for_later_and_no_lint_is_silenced_without_a_reason() {
     let mut offences = vec![];
     // In pieces, so that this file may be searched too.
     let words = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("X", "XX"), concat!("dbg", "!("), "#[ignore]"];
-    for source in sources("src").iter().chain(&sources("tests")).filter(|source| source.path != "tests/house.rs") {
+    for source in sources("src").iter().chain(sources("tests")).filter(|source| source.path != "tests/house.rs") {
         for (number, line) in source.text.lines().enumerate() {
             if words.iter().any(|word| line.contains(word)) {
                 offences.push(format!("{}:{}: {}", source.path, number + 1, line.trim()));

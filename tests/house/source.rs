@@ -4,6 +4,7 @@
 use super::PROJECT;
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 /// One Rust file.
 pub struct Source {
@@ -23,8 +24,14 @@ struct Token {
     text: String,
 }
 
-/// The Rust files under a folder of the project, in the order of their names.
-pub fn sources(folder: &str) -> Vec<Source> {
+/// The Rust files under `src` or `tests`, in the order of their names; taken apart once for all tests.
+pub fn sources(folder: &str) -> &'static [Source] {
+    static SRC: LazyLock<Vec<Source>> = LazyLock::new(|| read("src"));
+    static TESTS: LazyLock<Vec<Source>> = LazyLock::new(|| read("tests"));
+    if folder == "src" { &SRC } else { &TESTS }
+}
+
+fn read(folder: &str) -> Vec<Source> {
     let top = Path::new(PROJECT);
     walkdir::WalkDir::new(top.join(folder))
         .sort_by_file_name()

@@ -42,3 +42,26 @@ fn newsboat_reads_the_feeds_and_is_told_when_nothing_changed() {
     }
     serve.stop();
 }
+
+#[test]
+fn a_feed_that_did_not_change_is_not_sent_again() {
+    let site = Site::new(RELAY, "", "");
+    site.baseline();
+    let serve = site.serve();
+    for (path, kind) in [
+        ("/feed.xml", "application/rss+xml"),
+        ("/atom.xml", "application/atom+xml"),
+        ("/feed.json", "application/feed+json"),
+    ] {
+        let first = serve.get(path, &[]);
+        assert_eq!(first.status, 200, "{path}: {first:?}");
+        assert!(first.header("content-type").is_some_and(|given| given.starts_with(kind)), "{path}: {first:?}");
+        let (etag, modified) = (first.header("etag"), first.header("last-modified"));
+        let (etag, modified) = (etag.expect("an ETag"), modified.expect("a Last-Modified"));
+        for known in [("If-None-Match", etag), ("If-Modified-Since", modified)] {
+            let again = serve.get(path, &[known]);
+            assert_eq!((again.status, again.body.as_str()), (304, ""), "{path} with {known:?}");
+        }
+    }
+    serve.stop();
+}

@@ -151,11 +151,6 @@ impl Serve {
         web::try_post(self.port, path, form).unwrap_or_else(|| panic!("no answer to POST {path}"))
     }
 
-    /// The process, for `/proc`.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// SIGKILL: no last word, nothing put in order.
     pub fn kill(mut self) {
         self.child.kill().expect("kill");
