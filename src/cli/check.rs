@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::arguments::Read;
 use super::{Failure, Stage, failure, output};
-use crate::archive::{Archive, Rules};
+use crate::app;
+use crate::archive::Archive;
 use crate::domain::Fault;
 use crate::domain::time::Span;
 use crate::settings::Settings;
@@ -50,22 +51,9 @@ fn examine(settings: &Settings, findings: &mut Findings) {
         let signer = Signer::new(&dkim.domain, &dkim.selector, dkim.key.expose_secret().as_bytes());
         findings.errors.extend(signer.err().map(|reason| Fault::new("dkim.key_file", reason)));
     }
-    match Archive::new(rules(settings)) {
+    match Archive::new(app::rules(settings)) {
         Ok(archive) => posts(&archive, settings, findings),
         Err(fault) => findings.errors.push(fault),
-    }
-}
-
-fn rules(settings: &Settings) -> Rules {
-    let (archive, site) = (&settings.archive, &settings.site);
-    Rules {
-        root: archive.path.clone(),
-        include: archive.include.clone(),
-        exclude: archive.exclude.clone(),
-        permalink: archive.permalink.clone(),
-        site_url: site.url.clone(),
-        zone: site.timezone,
-        language: site.language.clone(),
     }
 }
 

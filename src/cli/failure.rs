@@ -3,6 +3,7 @@
 
 use std::io;
 
+use crate::app::StartError;
 use crate::domain::Fault;
 use crate::store::StoreError;
 use crate::telemetry;
@@ -94,6 +95,16 @@ impl From<Vec<Fault>> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe { Self::Unread } else { Self::Other(error.into()) }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Fault(fault) => Self::Settings(vec![fault]),
+            StartError::Locked(reason) => Self::refused(reason, "stop it first, or let it do the work"),
+            StartError::Other(error) => error.into(),
+        }
     }
 }
 

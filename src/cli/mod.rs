@@ -11,6 +11,7 @@ mod failure;
 mod help;
 mod init;
 mod output;
+mod serve;
 mod stage;
 mod status;
 mod subscribers;
@@ -50,6 +51,7 @@ pub fn run() -> Result<(), Failure> {
 fn dispatch(command: Command, stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
     match command {
         Command::Init(options) => init::run(&options, out),
+        Command::Serve => serve::run(stage),
         Command::Check(read) => check::run(&read, stage, out),
         Command::Status(options) => status::run(&options, stage, out),
         Command::Why(options) => why::run(&options, stage, out),

@@ -2,12 +2,15 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Failure;
+use crate::app;
+use crate::context::Context;
 use crate::domain::{Newsletter, Timestamp};
 use crate::settings::Settings;
 use crate::store::Store;
-use crate::system;
+use crate::system::{self, SystemClock, SystemIds};
 
 /// Where settings are looked for when `--config` does not say.
 const PLACES: [&str; 2] = ["postroom.toml", "/etc/postroom/postroom.toml"];
@@ -77,6 +80,27 @@ impl Stage {
         work: impl FnOnce(Desk) -> F,
     ) -> Result<(), Failure> {
         block_on(self.settings()?, work, true)
+    }
+}
+
+impl Stage {
+    /// Works with everything `serve` has: archive, database, relay, keys; what
+    /// is not there yet is made.
+    ///
+    /// # Errors
+    /// Those of settings, of what they name, and of work.
+    pub fn in_context<F: Future<Output = Result<(), Failure>>>(
+        &self,
+        work: impl FnOnce(Arc<Context>) -> F,
+    ) -> Result<(), Failure> {
+        let settings = self.settings()?;
+        tokio::runtime::Runtime::new()?.block_on(async {
+            let ctx = app::context(settings, Arc::new(SystemClock), Arc::new(SystemIds)).await?;
+            let store = ctx.store.clone();
+            let done = work(ctx).await;
+            store.close().await;
+            done
+        })
     }
 }
 

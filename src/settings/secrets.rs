@@ -72,7 +72,8 @@ fn create_ring(path: &Path, fill: impl FnOnce(&mut [u8])) -> Result<(), Fault> {
         file.write_all(hex.as_bytes())?;
         file.sync_all()?;
         // The name has to survive a power cut too.
-        path.parent().map_or(Ok(()), |folder| File::open(folder).and_then(|folder| folder.sync_all()))
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all()
     });
     match written {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {

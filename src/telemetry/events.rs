@@ -13,6 +13,11 @@ pub fn serving(listen: SocketAddr, public_url: &str) {
     info!(%listen, public_url, "serving");
 }
 
+/// The settings work and are probably not what was meant.
+pub fn settings_warning(fault: &Fault) {
+    warn!(line = fault.line, reason = fault.reason, "settings, {}", fault.place);
+}
+
 /// A stop was asked for; what is in hand is finished first.
 pub fn stopping(signal: &str) {
     info!(signal, "stopping");
