@@ -1,5 +1,5 @@
-use super::super::front;
 use super::*;
+use crate::archive::front;
 use chrono_tz::Europe::Berlin;
 
 fn said(yaml: &str) -> (Fields, Vec<String>) {

@@ -1,5 +1,5 @@
-use super::super::Rules;
 use super::*;
+use crate::archive::Rules;
 use std::path::Path;
 use tempfile::TempDir;
 
