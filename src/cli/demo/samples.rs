@@ -151,7 +151,10 @@ pub const READERS: [(&str, Cadence); 40] = [
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
+    use crate::archive::{Archive, Rules};
     use crate::domain::address::Address;
 
     /// 2026-05-22 10:20:30 UTC.
@@ -179,6 +182,28 @@ mod tests {
             let text = sample.written(NOW, "http://127.0.0.1:8026");
             assert!(!text.contains("{date") && !text.contains("{day") && !text.contains("{demo"), "{}", sample.file);
         }
+    }
+
+    #[test]
+    fn the_archive_finds_nothing_to_say_about_any_sample() {
+        let folder = tempfile::tempdir().unwrap();
+        for sample in SAMPLES {
+            std::fs::write(folder.path().join(sample.file), sample.written(NOW, "http://127.0.0.1:8026")).unwrap();
+        }
+        let archive = Archive::new(Rules {
+            root: folder.path().to_owned(),
+            include: Vec::new(),
+            exclude: Vec::new(),
+            permalink: "/posts/{slug}".into(),
+            site_url: "http://127.0.0.1:8025".into(),
+            zone: chrono_tz::UTC,
+            language: "en".into(),
+        });
+        let scan = archive.unwrap().scan(&HashMap::new(), NOW).unwrap();
+        assert_eq!((scan.faults, scan.warnings), (Vec::new(), Vec::new()));
+        assert_eq!(scan.read.len(), SAMPLES.len());
+        let public = scan.read.iter().filter(|read| read.entry.is_public(NOW)).count();
+        assert_eq!(public, SAMPLES.len() - 2, "one draft, one written ahead");
     }
 
     #[test]
