@@ -63,14 +63,11 @@ pub enum Command {
     Preview(Preview),
     /// Seal an edition now instead of at its slot
     ///
-    /// Seals what subscribers of a newsletter have not had yet. `serve` hands it to
-    /// the relay, so that must be running too. Slots that come later send only
-    /// what is new by then.
+    /// Seals what subscribers of a newsletter have not had yet, and hands it to the
+    /// relay unless a running `serve` does. Slots that come later send only what is
+    /// new by then.
     Send(Send),
-    /// Send the next edition to one address only
-    ///
-    /// Queues a mail that counts as no edition: nobody is marked as having had its
-    /// posts, and its unsubscribe link does nothing.
+    /// Send a test mail to one address and tell what the relay said
     Test(Test),
     /// Show what is being sent, what waits and what went wrong
     Status(StatusOptions),
@@ -167,6 +164,9 @@ pub struct Send {
     /// Only subscribers of this cadence; all when absent
     #[arg(long, value_name = "CADENCE")]
     pub cadence: Option<Cadence>,
+    /// Also posts dated since then that were in the archive before Postroom; once
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
     /// Show what would be sent, to how many, and send nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
@@ -178,9 +178,6 @@ pub struct Test {
     /// Where it goes
     #[arg(value_parser = address)]
     pub address: Address,
-    /// Which newsletter; the only one when there is one
-    #[arg(long, value_name = "ID")]
-    pub newsletter: Option<String>,
 }
 
 /// `status`

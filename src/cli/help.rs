@@ -35,7 +35,8 @@ const EXAMPLES: &[(&str, &str)] = &[
         "postroom send",
         "  postroom send posts -n                 what would be sent, to how many
   postroom send posts                    seal it now
-  postroom send posts --cadence weekly",
+  postroom send posts --cadence weekly
+  postroom send posts --since 2026-05-01 also older posts, for a first edition",
     ),
     ("postroom test", "  postroom test me@example.org"),
     ("postroom status", "  postroom status\n  postroom status --watch\n  postroom status --json"),

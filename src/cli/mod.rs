@@ -2,15 +2,21 @@
 //! arguments, asks the rooms below, and writes its answer to `out`.
 
 mod arguments;
+mod build;
 mod check;
 mod completions;
 mod config;
+mod courier;
 pub mod demo;
 mod editions;
 mod failure;
 mod help;
 mod init;
+mod moment;
 mod output;
+mod plan;
+mod preview;
+mod send;
 mod serve;
 mod stage;
 mod status;
@@ -60,10 +66,12 @@ fn dispatch(command: Command, stage: &Stage, out: &mut dyn Write) -> Result<(), 
         Command::Config(command) => config::run(&command, stage, out),
         Command::Completions { shell } => completions::completions(shell, out),
         Command::Man { out: folder } => completions::man(folder.as_deref(), out),
-        _ => {
-            stage.settings()?;
-            Err(Failure::refused("this command is not built yet", "use a later version"))
-        }
+        Command::Build(options) => build::run(&options, stage, out),
+        Command::Plan(options) => plan::run(&options, stage, out),
+        Command::Preview(options) => preview::run(&options, stage, out),
+        Command::Send(options) => send::run(&options, stage, out),
+        Command::Test(options) => send::test(&options, stage, out),
+        Command::Demo(_) => Err(Failure::refused("the demo is not built yet", "use a later version")),
     }
 }
 

@@ -67,13 +67,20 @@ pub fn time(at: Timestamp, zone: Tz) -> String {
     format!("{} {zone}", at.in_zone(zone).format("%a %-d %b %Y %H:%M"))
 }
 
+/// Kilobytes of 1,000, as mail programs count: `9.8 KB`.
+pub fn size(bytes: usize) -> String {
+    let tenths = bytes.div_ceil(100);
+    format!("{}.{} KB", tenths / 10, tenths % 10)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_times_are_written_for_people() {
+    fn numbers_sizes_and_times_are_written_for_people() {
         assert_eq!([0, 999, 1_204, 1_000_000, -1_204].map(number), ["0", "999", "1,204", "1,000,000", "-1,204"]);
+        assert_eq!([0, 9_800, 10_001].map(size), ["0.0 KB", "9.8 KB", "10.1 KB"]);
         let at = Timestamp(1_779_951_600_000);
         assert_eq!(time(at, chrono_tz::Europe::Berlin), "Thu 28 May 2026 09:00 Europe/Berlin");
     }

@@ -4,6 +4,8 @@ mod csv_file;
 mod export;
 mod import;
 
+pub use import::offered;
+
 use std::io::Write;
 
 use serde_json::{Value, json};

@@ -1,0 +1,146 @@
+//! Hands over from a command when no service runs, and watches until it is
+//! done: `send` and `test` work with a service and without one.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::watch;
+
+use super::Failure;
+use crate::app::{self, Delivery, Instance, StartError};
+use crate::context::Context;
+use crate::tasks::tend;
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(250);
+/// So many looks without any progress mean that nothing more is to be done now.
+const PATIENCE: u32 = 40;
+
+/// How far something is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Of so many.
+    pub all: i64,
+    /// Not settled yet.
+    pub open: i64,
+    /// Anything that changes when something happens, like the number of attempts.
+    pub signs: i64,
+}
+
+/// Why the watching ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything is settled.
+    Settled,
+    /// Nothing more can be done now.
+    Waiting,
+    /// Ctrl-C.
+    Interrupted,
+    /// A service does the work, and nobody watches.
+    Elsewhere,
+}
+
+/// The engine, here.
+struct Here {
+    _instance: Instance,
+    delivery: Delivery,
+    ticks: watch::Sender<u64>,
+}
+
+impl Here {
+    /// Starts it; `None` when a service has it.
+    async fn start(ctx: &Arc<Context>) -> Result<Option<Self>, Failure> {
+        let instance = match Instance::claim(&ctx.settings.database.file) {
+            Ok(instance) => instance,
+            Err(StartError::Locked(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let ticks = watch::Sender::new(0);
+        let delivery = app::start_delivery(ctx, ticks.clone()).await?;
+        Ok(Some(Self { _instance: instance, delivery, ticks }))
+    }
+}
+
+/// Hands over what is in the outbox, or lets the service do it, and shows how
+/// far `look` says it is, on a terminal as a bar.
+///
+/// # Errors
+/// Those of database and relay settings.
+pub async fn follow(
+    ctx: &Arc<Context>,
+    look: impl AsyncFn(&Context) -> Result<Progress, Failure>,
+) -> Result<Ended, Failure> {
+    let here = Here::start(ctx).await?;
+    if here.is_none() && !std::io::stderr().is_terminal() {
+        return Ok(Ended::Elsewhere);
+    }
+    let bar = bar();
+    let ended = watch(ctx, here.as_ref(), &bar, look).await;
+    bar.finish_and_clear();
+    if let Some(here) = here {
+        here.delivery.stop().await?;
+        tend::step(ctx, ctx.now()).await?;
+    }
+    ended
+}
+
+async fn watch(
+    ctx: &Context,
+    here: Option<&Here>,
+    bar: &ProgressBar,
+    look: impl AsyncFn(&Context) -> Result<Progress, Failure>,
+) -> Result<Ended, Failure> {
+    let mut timer = tokio::time::interval(LOOK);
+    let (mut before, mut still) = (Progress::default(), 0);
+    loop {
+        tokio::select! {
+            _ = timer.tick() => {}
+            _ = tokio::signal::ctrl_c() => return Ok(Ended::Interrupted),
+        }
+        if let Some(here) = here {
+            here.ticks.send_modify(|n| *n += 1);
+            tend::step(ctx, ctx.now()).await?;
+        }
+        let now = look(ctx).await?;
+        bar.set_length(u64::try_from(now.all).unwrap_or_default());
+        bar.set_position(u64::try_from(now.all - now.open).unwrap_or_default());
+        if now.open == 0 {
+            return Ok(Ended::Settled);
+        }
+        still = if now == before { still + 1 } else { 0 };
+        before = now;
+        // A service may wait for its relay as long as it likes; a command does not.
+        if still >= PATIENCE && here.is_some() {
+            return Ok(Ended::Waiting);
+        }
+    }
+}
+
+fn bar() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:30} {pos} of {len} settled  {per_sec}  {eta} left");
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// What is told when not everything is settled; `None` when everything is.
+///
+/// # Errors
+/// Ctrl-C, after it was told.
+pub fn tell(ended: Ended, left: &str, out: &mut dyn Write) -> Result<bool, Failure> {
+    match ended {
+        Ended::Settled => return Ok(true),
+        Ended::Elsewhere => {
+            writeln!(out, "The running service hands it to the relay. To watch it: postroom status --watch")?
+        }
+        Ended::Waiting => writeln!(out, "{left}: `postroom serve` goes on trying")?,
+        Ended::Interrupted => {
+            writeln!(out, "Stopped watching. What is left goes out while `postroom serve` runs")?;
+            return Err(Failure::Interrupted);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,154 @@
+//! `plan`: which editions come next, with what, for how many. Also what
+//! `preview` and `send` ask before they act.
+
+use std::io::Write;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::arguments;
+use super::{Failure, Stage, output};
+use crate::context::Context;
+use crate::domain::{Cadence, Newsletter, Timestamp};
+use crate::tasks::compose::{self, Plan, Wanted};
+use crate::tasks::ingest;
+
+/// Shows every edition to come, soonest first.
+pub fn run(options: &arguments::Plan, stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
+    stage.in_context(async |ctx| {
+        let zone = ctx.settings.site.timezone;
+        let now = match &options.at {
+            Some(text) => {
+                super::moment::read(text, zone).map_err(|reason| Failure::usage(reason, super::moment::HELP))?
+            }
+            None => ctx.now(),
+        };
+        look(&ctx).await?;
+        let mut plans = Vec::new();
+        for newsletter in &ctx.settings.newsletters {
+            for cadence in &newsletter.cadences {
+                plans.push(next(&ctx, newsletter, *cadence, now, options.at.is_some()).await?);
+            }
+        }
+        plans.sort_by_key(|plan| plan.wanted.slot);
+        if options.read.json {
+            let plans: Vec<_> = plans.iter().map(object).collect();
+            return Ok(output::json(out, json!({"at": now.rfc3339(), "plans": plans}))?);
+        }
+        text(&ctx, &plans, out)
+    })
+}
+
+/// Takes in what the archive holds now, so that the answer is not of yesterday;
+/// faults of posts are told and stop nothing.
+pub async fn look(ctx: &Context) -> Result<(), Failure> {
+    loop {
+        let looked = match ingest::step(ctx, ctx.now()).await? {
+            Ok(looked) => looked,
+            Err(fault) => return Err(Failure::Settings(vec![fault])),
+        };
+        if looked.waiting == 0 {
+            looked.faults.iter().for_each(|fault| eprint!("{}", super::failure::told("warning", fault)));
+            return Ok(());
+        }
+        // A file written a moment ago has to rest before it is taken for whole.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// The plan of a newsletter's next slot after `now`; of the latest one at or
+/// before it when `at` was asked for.
+async fn next<'a>(
+    ctx: &Context,
+    newsletter: &'a Newsletter,
+    cadence: Cadence,
+    now: Timestamp,
+    at: bool,
+) -> Result<Plan<'a>, Failure> {
+    let slot = match newsletter.when(cadence) {
+        Some(when) if at => when.latest(newsletter.zone, now),
+        Some(when) => when.next(newsletter.zone, now),
+        None => now.plus(newsletter.settle),
+    };
+    of(ctx, newsletter, cadence, slot, now).await
+}
+
+/// The plan of one slot.
+pub async fn of<'a>(
+    ctx: &Context,
+    newsletter: &'a Newsletter,
+    cadence: Cadence,
+    slot: Timestamp,
+    now: Timestamp,
+) -> Result<Plan<'a>, Failure> {
+    let newest_seq = ctx.store.newest_seq().await?;
+    let wanted = Wanted { newsletter, cadence, slot, newest_seq, since: None };
+    Ok(compose::plan(ctx, &wanted, now).await?)
+}
+
+fn text(ctx: &Context, plans: &[Plan<'_>], out: &mut dyn Write) -> Result<(), Failure> {
+    if plans.iter().all(|plan| plan.groups.is_empty()) {
+        writeln!(out, "Nobody is subscribed yet. To add some: postroom subscribers import list.csv -n")?;
+    }
+    for plan in plans {
+        let wanted = &plan.wanted;
+        let readers: i64 = plan.groups.iter().map(|group| group.count).sum();
+        let when = match wanted.cadence {
+            Cadence::Each => format!("{} after a post becomes public", wanted.newsletter.settle),
+            _ => output::time(wanted.slot, wanted.newsletter.zone),
+        };
+        let readers = output::counted(readers, "subscriber", "subscribers");
+        writeln!(out, "{} {}, {when}, {readers}{}", wanted.newsletter.id, wanted.cadence, left_out(plan))?;
+        if plan.variants.is_empty() {
+            writeln!(out, "  nothing new so far, so no mail")?;
+        }
+        for variant in &plan.variants {
+            writeln!(out, "  to {}:", output::number(variant.audience))?;
+            let row = |post: &crate::domain::Post| {
+                let date = post.entry.date.in_zone(ctx.settings.site.timezone).format("%-d %b").to_string();
+                vec![date, post.entry.title.clone()]
+            };
+            output::table(out, "    ", &variant.posts.iter().map(row).collect::<Vec<_>>())?;
+        }
+        if let Some(reason) = &plan.held {
+            writeln!(out, "  it will wait for you: {}", output::plain(reason))?;
+        }
+    }
+    Ok(())
+}
+
+/// `; skip 17 (12 suppressed, 5 paused)`, or nothing.
+pub fn left_out(plan: &Plan<'_>) -> String {
+    skipped(plan.suppressed, plan.paused)
+}
+
+/// The same of several plans together.
+pub fn skipped(suppressed: i64, paused: i64) -> String {
+    if suppressed + paused == 0 {
+        return String::new();
+    }
+    let parts = [(suppressed, "suppressed"), (paused, "paused")];
+    let words: Vec<_> =
+        parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", output::number(*n))).collect();
+    format!("; skip {} ({})", output::number(suppressed + paused), words.join(", "))
+}
+
+fn object(plan: &Plan<'_>) -> Value {
+    let wanted = &plan.wanted;
+    let variants = plan.variants.iter().map(|variant| {
+        let posts =
+            variant.posts.iter().map(|post| json!({"title": post.entry.title, "url": post.entry.url, "seq": post.seq}));
+        json!({"audience": variant.audience, "posts": posts.collect::<Vec<_>>()})
+    });
+    json!({
+        "newsletter": wanted.newsletter.id,
+        "cadence": wanted.cadence.as_str(),
+        "slot": wanted.newsletter.when(wanted.cadence).map(|_| wanted.slot.rfc3339()),
+        "subscribers": plan.groups.iter().map(|group| group.count).sum::<i64>(),
+        "audience": plan.audience(),
+        "suppressed": plan.suppressed,
+        "paused": plan.paused,
+        "held": plan.held,
+        "variants": variants.collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,195 @@
+//! `send` and `test`: what leaves now instead of at its slot.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use super::arguments::{Send, Test};
+use super::courier::{self, Ended, Progress};
+use super::subscribers::offered;
+use super::{Failure, Stage, moment, output, plan, stage};
+use crate::context::Context;
+use crate::domain::delivery::{State, Tally};
+use crate::domain::{Cadence, Newsletter, Timestamp};
+use crate::tasks::compose::{self, Plan, Sealed, Wanted};
+
+/// Gmail shows about so many bytes of a mail and hides the rest.
+const GMAIL: usize = 102_000;
+
+/// Seals what subscribers of a newsletter have not had, or shows it with `-n`.
+pub fn run(options: &Send, stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
+    stage.in_context(async |ctx| {
+        let newsletter = stage::newsletter(&ctx.settings, Some(&options.newsletter))?;
+        let cadences = match options.cadence {
+            Some(cadence) => vec![offered(newsletter, Some(cadence))?],
+            None => newsletter.cadences.clone(),
+        };
+        let zone = ctx.settings.site.timezone;
+        let since = options.since.as_deref().map(|text| moment::read(text, zone)).transpose();
+        let since = since.map_err(|reason| Failure::usage(reason, moment::HELP))?;
+        plan::look(&ctx).await?;
+        match options.dry_run {
+            true => show(&ctx, newsletter, &cadences, since, out).await,
+            false => seal(&ctx, newsletter, &cadences, since, out).await,
+        }
+    })
+}
+
+async fn show(
+    ctx: &Context,
+    newsletter: &Newsletter,
+    cadences: &[Cadence],
+    since: Option<Timestamp>,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let now = ctx.now();
+    let mut number = ctx.store.next_number().await?;
+    let (mut audience, mut suppressed, mut paused, mut largest) = (Vec::new(), 0, 0, 0);
+    for cadence in cadences {
+        let newest_seq = ctx.store.newest_seq().await?;
+        let wanted = Wanted { newsletter, cadence: *cadence, slot: now, newest_seq, since };
+        let plan = compose::plan(ctx, &wanted, now).await?;
+        (suppressed, paused) = (suppressed + plan.suppressed, paused + plan.paused);
+        if plan.variants.is_empty() {
+            continue;
+        }
+        largest = largest.max(variants(ctx, &plan, number, out)?);
+        audience.push((plan.audience(), *cadence));
+        number += 1;
+    }
+    if audience.is_empty() {
+        writeln!(out, "Nothing is new for anybody in {}{}", newsletter.id, plan::skipped(suppressed, paused))?;
+        return Ok(());
+    }
+    let sum = audience.iter().map(|(n, _)| n).sum();
+    let each: Vec<_> = audience.iter().map(|(n, cadence)| format!("{cadence} {}", output::number(*n))).collect();
+    let skip = plan::skipped(suppressed, paused);
+    writeln!(out, "Would send to {} ({}){skip}", output::number(sum), each.join(", "))?;
+    writeln!(out, "Gmail clip {}%", largest * 100 / GMAIL)?;
+    writeln!(out, "Nothing was sent. To send now: postroom send {}", newsletter.id)?;
+    Ok(())
+}
+
+/// One line a variant; the size of the largest one.
+fn variants(ctx: &Context, plan: &Plan<'_>, number: i64, out: &mut dyn Write) -> Result<usize, Failure> {
+    let mut largest = 0;
+    for variant in &plan.variants {
+        let mail = compose::render(ctx, plan, variant, number);
+        let posts = output::counted(i64::try_from(variant.posts.len()).unwrap_or(i64::MAX), "post", "posts");
+        writeln!(
+            out,
+            "Edition {number} \"{}\"    {} to {}    {posts}   html {}   text {}",
+            output::plain(&mail.subject),
+            plan.wanted.cadence,
+            output::number(variant.audience),
+            output::size(mail.encoded()),
+            output::size(mail.text.len())
+        )?;
+        largest = largest.max(mail.encoded());
+    }
+    if let Some(reason) = &plan.held {
+        writeln!(out, "  it will wait for you: {}", output::plain(reason))?;
+    }
+    Ok(largest)
+}
+
+async fn seal(
+    ctx: &Arc<Context>,
+    newsletter: &Newsletter,
+    cadences: &[Cadence],
+    since: Option<Timestamp>,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let now = ctx.now();
+    let mut sealed = Vec::new();
+    for cadence in cadences {
+        let newest_seq = ctx.store.newest_seq().await?;
+        let wanted = Wanted { newsletter, cadence: *cadence, slot: now, newest_seq, since };
+        let Sealed::Edition(number, audience) = compose::seal(ctx, &wanted, None, now).await? else { continue };
+        let edition = ctx.store.edition(number).await?;
+        let subject = edition.as_ref().map(|edition| output::plain(&edition.subject)).unwrap_or_default();
+        let readers = output::counted(audience, "subscriber", "subscribers");
+        writeln!(out, "Sealed edition {number} \"{subject}\" for {readers} ({cadence})")?;
+        match edition.and_then(|edition| edition.reason) {
+            Some(reason) => {
+                writeln!(out, "  it waits for you ({}): postroom editions approve {number}", output::plain(&reason))?;
+            }
+            None => sealed.push(number),
+        }
+    }
+    if sealed.is_empty() {
+        writeln!(out, "Nothing is to be handed over now")?;
+        return Ok(());
+    }
+    out.flush()?;
+    follow(ctx, &sealed, out).await
+}
+
+async fn follow(ctx: &Arc<Context>, editions: &[i64], out: &mut dyn Write) -> Result<(), Failure> {
+    let ended = courier::follow(ctx, async |ctx: &Context| {
+        let tally = together(ctx, editions).await?;
+        // Deferred ones change nothing else, and their attempts are progress only once.
+        Ok(Progress { all: tally.audience, open: tally.open(), signs: tally.of(State::Queued) })
+    })
+    .await?;
+    let tally = together(ctx, editions).await?;
+    let left = format!("{} left", output::number(tally.open()));
+    if ended == Ended::Settled || ended == Ended::Waiting {
+        writeln!(out, "{} of {} accepted", output::number(tally.of(State::Accepted)), output::number(tally.audience))?;
+    }
+    let settled = courier::tell(ended, &left, out)?;
+    let failed = tally.of(State::Refused) + tally.of(State::Expired);
+    if settled && failed > 0 {
+        let number = editions.first().copied().unwrap_or_default();
+        writeln!(out, "{} failed: postroom editions show {number} --failed", output::number(failed))?;
+        return Err(Failure::Problems);
+    }
+    if settled || ended == Ended::Elsewhere { Ok(()) } else { Err(Failure::Problems) }
+}
+
+/// The tally of several editions.
+async fn together(ctx: &Context, editions: &[i64]) -> Result<Tally, Failure> {
+    let mut sum = Tally::default();
+    for number in editions {
+        let tally = ctx.store.tally(*number).await?;
+        sum.audience += tally.audience;
+        sum.counts.iter_mut().zip(tally.counts).for_each(|(sum, n)| *sum += n);
+    }
+    Ok(sum)
+}
+
+/// Sends a test mail and tells what the relay said.
+pub fn test(options: &Test, stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
+    stage.in_context(async |ctx| {
+        let (now, address) = (ctx.now(), &options.address);
+        let waiting = ctx.store.outbox().await?.open;
+        let id = ctx.store.queue_test(address, now.plus(ctx.settings.mail.expire), now).await?;
+        writeln!(out, "Queued a test mail to {address}")?;
+        if waiting > 0 {
+            // A test must not set off what somebody stopped.
+            writeln!(out, "It goes out behind {waiting} others while `postroom serve` runs")?;
+            writeln!(out, "To see what became of it: postroom why {address}")?;
+            return Ok(());
+        }
+        out.flush()?;
+        let ended = courier::follow(&ctx, async |ctx: &Context| {
+            let row = ctx.store.delivery(id).await?;
+            let tried = row.as_ref().is_none_or(|row| !row.state.is_open() || row.attempts > 0);
+            Ok(Progress { all: 1, open: i64::from(!tried), signs: 0 })
+        })
+        .await?;
+        if !courier::tell(ended, &format!("{} does not answer", ctx.transport.name()), out)? {
+            return if ended == Ended::Elsewhere { Ok(()) } else { Err(Failure::Problems) };
+        }
+        match ctx.store.delivery(id).await? {
+            Some(row) if row.state == State::Accepted => {
+                writeln!(out, "{} accepted it. Look into the mailbox, and the spam folder", ctx.transport.name())?;
+                Ok(())
+            }
+            row => {
+                let reason = row.and_then(|row| row.reason).unwrap_or_default();
+                writeln!(out, "{} did not accept it: {}", ctx.transport.name(), output::plain(&reason))?;
+                Err(Failure::Problems)
+            }
+        }
+    })
+}
