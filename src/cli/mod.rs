@@ -56,6 +56,7 @@ pub fn run() -> Result<(), Failure> {
 
 fn dispatch(command: Command, stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
     match command {
+        Command::Demo(options) => demo::run(&options, out),
         Command::Init(options) => init::run(&options, out),
         Command::Serve => serve::run(stage),
         Command::Check(read) => check::run(&read, stage, out),

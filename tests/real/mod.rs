@@ -12,6 +12,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 // browser, crash, editions and readers join as the commands they drive land.
+mod demo;
 mod postfix;
 mod service;
 mod site;

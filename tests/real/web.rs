@@ -21,10 +21,12 @@ impl Answer {
     }
 }
 
-/// GET from loopback; nothing when nobody answers.
+/// GET from loopback; nothing when nobody answers. The host is the public one unless `headers` name another.
 pub fn try_get(port: u16, path: &str, headers: &[(&str, &str)]) -> Option<Answer> {
-    let extra: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    ask(port, &format!("GET {path} HTTP/1.1\r\nHost: news.blog.test\r\nConnection: close\r\n{extra}\r\n"))
+    let usual = ("Host", "news.blog.test");
+    let host = Some(usual).filter(|(name, _)| headers.iter().all(|(other, _)| other != name));
+    let headers: String = host.iter().chain(headers).map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    ask(port, &format!("GET {path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n"))
 }
 
 /// POST of a form to loopback; nothing when nobody answers.
