@@ -3,7 +3,6 @@
 //! `tests/run` installs the counterparts and sets `POSTROOM_REAL=1`, and then a missing one is a failure. Plain
 //! `cargo test` leaves these tests out and says so.
 #![expect(clippy::disallowed_methods, reason = "these tests watch real processes by the real clock")]
-#![allow(dead_code, reason = "what the modules that are to join use")]
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -11,9 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-// browser, crash, editions and readers join as the commands they drive land.
+mod browser;
+mod crash;
 mod demo;
+mod editions;
 mod postfix;
+mod readers;
 mod service;
 mod site;
 mod web;
