@@ -3,9 +3,12 @@
 
 use std::collections::HashMap;
 
+use atom_syndication::TextType;
 use postroom::domain::post::{Access, Topic};
 use postroom::domain::{Entry, Post, Timestamp};
 use postroom::feeds::{Asset, Channel, FORMATS, Masthead, STYLESHEET, publish};
+
+use proptest::prelude::*;
 
 use crate::golden::golden;
 
@@ -152,6 +155,52 @@ fn control_characters_and_noncharacters_of_a_post_reach_no_feed() {
         let found: Vec<char> = written.chars().filter(|c| !" \n".contains(*c) && bad.contains(*c)).collect();
         assert!(found.iter().all(|c| "xy".contains(*c)), "{found:?}");
         assert!(!written.contains("\\u00"), "{written}");
+    }
+}
+
+/// Words as a hostile author would choose them: markup, its ends, references, and any character there is.
+fn words() -> impl Strategy<Value = String> {
+    let piece = prop_oneof!["[<>&;#x\"' a-b]{1,4}", "]]>|<!\\[CDATA\\[|&amp;|&#x41;|</b>|\\?>|--", any::<String>()];
+    prop::collection::vec(piece, 1..5).prop_map(|pieces| format!("x{}x", pieces.concat()))
+}
+
+fn without_forbidden(text: &str) -> String {
+    let forbidden = |c: char| {
+        let discouraged = c.is_control() && !matches!(c, '\t' | '\n');
+        discouraged || matches!(u32::from(c), 0xFDD0..=0xFDEF) || u32::from(c) & 0xFFFE == 0xFFFE
+    };
+    text.chars().filter(|c| !forbidden(*c)).collect()
+}
+
+fn unescaped(html: &str) -> String {
+    html.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+    #[test]
+    fn whatever_a_post_says_a_parser_reads_back(title in words(), summary in words(), html in words()) {
+        let mut post = post(1, &title);
+        (post.entry.summary, post.entry.html) = (summary.clone(), html.clone());
+        let expected = [&title, &summary, &html].map(|text| without_forbidden(text));
+        let written = render(|_| (), &[post]);
+
+        let item = rss::Channel::read_from(written[0].as_bytes()).unwrap().items.remove(0);
+        let description = unescaped(&item.description.unwrap());
+        prop_assert_eq!(&[item.title.unwrap(), description, item.content.unwrap()], &expected);
+
+        let entry = atom_syndication::Feed::read_from(written[1].as_bytes()).unwrap().entries.remove(0);
+        let plain = |text: atom_syndication::Text| match text.r#type {
+            TextType::Html => unescaped(&text.value),
+            _ => text.value,
+        };
+        let content = entry.content.unwrap().value.unwrap();
+        prop_assert_eq!(&[plain(entry.title), plain(entry.summary.unwrap()), content], &expected);
+
+        let json: serde_json::Value = serde_json::from_str(&written[2]).unwrap();
+        let item = ["title", "summary", "content_html"].map(|key| json["items"][0][key].as_str().unwrap().to_owned());
+        prop_assert_eq!(&item, &expected);
     }
 }
 
