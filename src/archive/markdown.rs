@@ -25,6 +25,11 @@ pub(super) fn render(text: &str, untitled: bool) -> Rendered {
     let arena = Arena::new();
     let options = options();
     let root = parse_document(&arena, text, &options);
+    let alerts: Vec<_> =
+        root.descendants().filter(|node| matches!(node.data.borrow().value, NodeValue::Alert(_))).collect();
+    for alert in alerts {
+        quote_alert(&arena, alert);
+    }
     let heading = if untitled { take_heading(root) } else { None };
     let ids = Ids { written: Mutex::new(written_ids(root)), made: Mutex::new(Anchorizer::new()) };
     let mut plugins = Plugins::default();
@@ -42,8 +47,23 @@ fn options() -> Options<'static> {
     options.extension.autolink = true;
     options.extension.tasklist = true;
     options.extension.footnotes = true;
+    options.extension.alerts = true;
     options.render.r#unsafe = true;
     options
+}
+
+/// GitHub's `> [!NOTE]` is a quotation that begins with a word in bold: what
+/// it is without GitHub's style sheet.
+fn quote_alert<'a>(arena: &'a Arena<'a>, alert: &'a AstNode<'a>) {
+    let NodeValue::Alert(data) = std::mem::replace(&mut alert.data.borrow_mut().value, NodeValue::BlockQuote) else {
+        return;
+    };
+    let title = data.title.unwrap_or_else(|| data.alert_type.default_title().to_owned());
+    let node = |value: NodeValue| -> &'a AstNode<'a> { arena.alloc(value.into()) };
+    let (paragraph, bold) = (node(NodeValue::Paragraph), node(NodeValue::Strong));
+    bold.append(node(NodeValue::Text(title.into())));
+    paragraph.append(bold);
+    alert.prepend(paragraph);
 }
 
 /// Mail has no check boxes that can be trusted; a character says it too.
@@ -136,6 +156,7 @@ mod tests {
         assert!(html("- [x] a\n- [ ] b").contains("<li>☑ a</li>\n<li>☐ b</li>"));
         assert!(html("~~a~~ https://example.org").contains("<del>a</del> <a href=\"https://example.org\">"));
         assert!(html("a[^1]\n\n[^1]: b").contains("class=\"footnotes\""));
+        assert!(html("> [!NOTE]\n> a").contains("<blockquote>\n<p><strong>Note</strong></p>\n<p>a</p>\n</blockquote>"));
         assert!(html("<div>raw</div>").contains("<div>raw</div>"));
         assert!(html("```rust\nfn x() {}\n```").contains("<code class=\"language-rust\">"));
     }

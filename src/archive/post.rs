@@ -26,6 +26,16 @@ impl From<Flaw> for No {
     }
 }
 
+/// A file's place and content.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub path: &'a str,
+    pub kind: Kind,
+    /// See [`super::walk::Found::beside_index`].
+    pub beside_index: bool,
+    pub bytes: &'a [u8],
+}
+
 /// What a file is read by.
 #[derive(Clone, Copy)]
 pub(super) struct Setting<'a> {
@@ -37,16 +47,11 @@ pub(super) struct Setting<'a> {
 ///
 /// # Errors
 /// The file is broken, or no post at all.
-pub(super) fn read(
-    path: &str,
-    kind: Kind,
-    bytes: &[u8],
-    set: Setting<'_>,
-    oddities: &mut Vec<Flaw>,
-) -> Result<Entry, No> {
+pub(super) fn read(source: Source<'_>, set: Setting<'_>, oddities: &mut Vec<Flaw>) -> Result<Entry, No> {
+    let Source { path, kind, beside_index, bytes } = source;
     let text = decode(bytes)?;
     let name = Name::of(path);
-    let (matter, body) = split(&text, kind, &name)?;
+    let (matter, body) = split(&text, kind, &name, beside_index)?;
     let mut fields = fields::read(&matter, set.rules.zone, oddities)?;
     fields.draft |= name.draft;
     let date = date(&fields, &name, set)?;
@@ -61,6 +66,10 @@ pub(super) fn read(
     let slug = slug(&fields, &name, &title, oddities)?;
     let url = address(&fields, &name, &slug, date, set, oddities)?;
     let html = sanitise::sanitise(&raw, &url)?;
+    if let Some(tag) = text::template_tag(&html) {
+        let reason = format!("the template tag {} stands in the post as it is written", quote(&tag));
+        oddities.push(Flaw::new(reason).with_help("tags of a site generator are not carried out here"));
+    }
     let mut hash = [0; 32];
     hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     Ok(Entry {
@@ -103,13 +112,16 @@ fn decode(bytes: &[u8]) -> Result<String, Flaw> {
 }
 
 /// The fields and the body.
-fn split<'a>(text: &'a str, kind: Kind, name: &Name) -> Result<(Matter, &'a str), No> {
+fn split<'a>(text: &'a str, kind: Kind, name: &Name, beside_index: bool) -> Result<(Matter, &'a str), No> {
     let stranger = |reason: &str| Err(No::Stranger(Flaw::new(reason)));
     if text.trim().is_empty() {
         return stranger("empty");
     }
     if let Some((matter, body)) = front::split(text)? {
         return Ok((matter, &text[body..]));
+    }
+    if beside_index {
+        return stranger("no front matter and beside an index file, so part of that post");
     }
     match kind {
         Kind::Html => {

@@ -18,7 +18,8 @@ fn try_read(path: &str, bytes: &[u8]) -> (Result<Entry, No>, Vec<String>) {
     let addresses = Addresses::new(&rules.site_url, &rules.permalink, rules.zone).unwrap();
     let kind = if path.ends_with("html") { Kind::Html } else { Kind::Markdown };
     let mut oddities = Vec::new();
-    let entry = super::read(path, kind, bytes, Setting { rules: &rules, addresses: &addresses }, &mut oddities);
+    let source = Source { path, kind, beside_index: path.starts_with("bundle/"), bytes };
+    let entry = super::read(source, Setting { rules: &rules, addresses: &addresses }, &mut oddities);
     (entry, oddities.into_iter().map(|flaw| flaw.reason).collect())
 }
 
@@ -149,6 +150,22 @@ fn html_is_read_with_and_without_front_matter() {
     let entry = read("a.html", page);
     assert_eq!((entry.date.rfc3339().as_str(), entry.html.as_str()), ("2024-05-30T22:00:00Z", "<p>One</p>"));
     assert_eq!(stranger("a.html", "<p>partial</p>"), "no title and no date, not a post");
+}
+
+#[test]
+fn a_page_beside_an_index_file_is_a_part_of_that_post() {
+    let page = "<title>A chart</title><meta name=date content=2024-05-31>";
+    assert!(stranger("bundle/2024-05-31-chart.html", page).contains("part of that post"));
+    assert_eq!(read("bundle/a.md", "---\ntitle: A\ndate: 2024-05-31\n---\n").identity, "bundle/a");
+}
+
+#[test]
+fn tags_of_a_site_generator_are_told_unless_they_are_code() {
+    let told = |body: &str| try_read("a.md", format!("---\ntitle: A\ndate: 2024-05-31\n---\n{body}").as_bytes()).1;
+    let reason = "the template tag `{% post_url x %}` stands in the post as it is written";
+    assert_eq!(told("See {% post_url x %} and {{ more }}."), [reason]);
+    assert_eq!(told("A [link]({{site.url}}/x).").len(), 1);
+    assert_eq!(told("`{{ code }}` and\n\n    {% code %}\n\nand { or %} alone"), [""; 0]);
 }
 
 #[test]

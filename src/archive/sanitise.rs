@@ -147,7 +147,9 @@ pub(super) fn sanitise(html: &str, base: &Url) -> Result<String, Flaw> {
 }
 
 fn pass(builder: &Builder<'_>, html: &str) -> String {
-    without_empty_images(&printable(&builder.clean(&printable(html)).to_string()))
+    let clean = builder.clean(&printable(html)).to_string();
+    let clean = printable(&clean);
+    if clean.contains("<img") { without_empty_images(&clean) } else { clean.into_owned() }
 }
 
 fn builder(base: &Url) -> Builder<'static> {

@@ -7,7 +7,7 @@ use std::num::NonZero;
 use std::thread;
 
 use super::flaw::Flaw;
-use super::post::{self, No, Setting};
+use super::post::{self, No, Setting, Source};
 use super::walk::{self, Found};
 use super::{Archive, Known, MAX_BYTES, Read, Scan, collide};
 use crate::domain::time::Span;
@@ -107,7 +107,9 @@ fn read(found: &Found, set: Setting<'_>) -> Seen {
     match bytes(found) {
         Ok(Some(bytes)) => {
             let mut oddities = Vec::new();
-            match post::read(&found.path, found.kind, &bytes, set, &mut oddities) {
+            let source =
+                Source { path: &found.path, kind: found.kind, beside_index: found.beside_index, bytes: &bytes };
+            match post::read(source, set, &mut oddities) {
                 Ok(entry) => Seen::Post(Box::new(entry), oddities),
                 Err(no) => Seen::No(no),
             }

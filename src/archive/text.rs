@@ -121,6 +121,41 @@ fn paragraphs(html: &str) -> Vec<String> {
     found
 }
 
+/// The first tag of a template language (Liquid, Jinja, Hugo) outside code.
+pub(super) fn template_tag(html: &str) -> Option<String> {
+    let mut code = 0_usize;
+    for (_, token) in markup::tokens(html) {
+        match token {
+            Token::Open { name: "code" | "pre" | "kbd" | "samp", .. } => code += 1,
+            Token::Close { name: "code" | "pre" | "kbd" | "samp" } => code = code.saturating_sub(1),
+            Token::Open { attributes, .. } if code == 0 => {
+                // What an address became when it was made absolute.
+                if let Some(at) = attributes.find("%7B%7B").or_else(|| attributes.find("%7B%")) {
+                    let rest = &attributes[at..attributes[at..].find('"').map_or(attributes.len(), |end| at + end)];
+                    return Some(rest.replace("%7B", "{").replace("%7D", "}"));
+                }
+            }
+            Token::Text(words) if code == 0 => {
+                if let Some(tag) = tag_in(&markup::resolve(words)) {
+                    return Some(tag.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn tag_in(text: &str) -> Option<&str> {
+    [("{{", "}}"), ("{%", "%}")]
+        .iter()
+        .filter_map(|(open, close)| {
+            let at = text.find(open)?;
+            Some(&text[at..at + text[at..].find(close)? + close.len()])
+        })
+        .min_by_key(|tag| tag.as_ptr())
+}
+
 /// Visits the tokens of running text until told to stop: neither code, tables,
 /// figures and headings, nor the numbers of footnotes.
 fn running<'a>(html: &'a str, mut visit: impl FnMut(Token<'a>) -> bool) {

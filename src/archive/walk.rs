@@ -1,6 +1,6 @@
 //! Which files of the folder may be posts. Nothing is opened here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -62,6 +62,8 @@ pub(super) struct Found {
     pub path: String,
     pub full: PathBuf,
     pub kind: Kind,
+    /// It lies beside an `index` file, whose post it may be a part of.
+    pub beside_index: bool,
     pub stamp: Stamp,
 }
 
@@ -106,6 +108,7 @@ pub(super) fn walk(root: &Path, filter: &Filter) -> Result<Walk, Fault> {
             }
         }
     }
+    mark_companions(&mut walk.files);
     walk.warnings.extend(strangers.into_iter().map(|(kind, count)| stranger(&kind, count)));
     Ok(walk)
 }
@@ -156,9 +159,28 @@ fn sort(entry: &DirEntry, root: &Path, filter: &Filter, walk: &mut Walk, strange
             let reason = format!("skipped: {} MiB, more than the 5 MiB a post may have", data.len().div_ceil(1 << 20));
             walk.closed.push((path.clone(), Fault::new(path, reason)));
         }
-        Ok(data) => walk.files.push(Found { path, full: entry.path().to_owned(), kind, stamp: stamp(&data) }),
+        Ok(data) => walk.files.push(Found {
+            path,
+            full: entry.path().to_owned(),
+            kind,
+            beside_index: false,
+            stamp: stamp(&data),
+        }),
         Err(e) => walk.closed.push((path.clone(), Fault::new(path, format!("cannot be read: {}", plain(&e))))),
     }
+}
+
+/// Marks the files in folders that are one post (`trip/index.md`).
+fn mark_companions(files: &mut [Found]) {
+    let place = |path: &str| path.rsplit_once('/').map(|(folder, file)| (folder.to_owned(), is_index(file)));
+    let bundles: HashSet<String> = files.iter().filter_map(|f| place(&f.path).filter(|p| p.1)).map(|p| p.0).collect();
+    for found in files {
+        found.beside_index = place(&found.path).is_some_and(|(folder, index)| !index && bundles.contains(&folder));
+    }
+}
+
+fn is_index(file: &str) -> bool {
+    file.split('.').next().is_some_and(|stem| stem.eq_ignore_ascii_case("index"))
 }
 
 /// What a file looks like from outside.
@@ -238,6 +260,14 @@ mod tests {
         let walk = walk(folder.path(), &all()).unwrap();
         assert_eq!(paths(&walk), ["_posts/c.HTML", "a/index.markdown", "b.md"]);
         assert_eq!(walk.warnings, []);
+    }
+
+    #[test]
+    fn files_beside_an_index_are_marked() {
+        let folder = archive(&["trip/index.md", "trip/map.html", "a.md", "index.md"]);
+        let walk = walk(folder.path(), &all()).unwrap();
+        let marked: Vec<_> = walk.files.iter().filter(|f| f.beside_index).map(|f| f.path.as_str()).collect();
+        assert_eq!(marked, ["trip/map.html"]);
     }
 
     #[test]
