@@ -120,7 +120,7 @@ fn fit_images(tokens: &mut [Token]) {
 
 /// A link needs a name: a picture alone without words gets one, a link around
 /// nothing goes.
-fn name_links(words: &Words, tokens: &mut Vec<Token>) {
+fn name_links(words: &Words, tokens: &mut [Token]) {
     let is_named = |token: &Token| match token {
         Token::Text(text) => !text.trim().is_empty(),
         Token::Open(tag) => tag.name == "img" && tag.get("alt").is_some_and(|alt| !alt.trim().is_empty()),
