@@ -20,7 +20,7 @@ use crate::domain::time::Span;
 use crate::domain::{Fault, Timestamp};
 use crate::http;
 use crate::settings::{Settings, Tls, Uncertain, secrets};
-use crate::store::{Ledger, Store};
+use crate::store::{Ledger, Store, StoreError};
 use crate::tasks::deliver::Engine;
 use crate::tasks::{compose, ingest, publish, tend};
 use crate::telemetry;
@@ -43,18 +43,9 @@ pub enum StartError {
     Other(#[from] anyhow::Error),
 }
 
-impl From<crate::store::StoreError> for StoreFailure {
-    fn from(error: crate::store::StoreError) -> Self {
-        Self(error)
-    }
-}
-
-/// A store error on its way into [`StartError`].
-struct StoreFailure(crate::store::StoreError);
-
-impl From<StoreFailure> for StartError {
-    fn from(failure: StoreFailure) -> Self {
-        Self::Other(failure.0.into())
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        Self::Other(error.into())
     }
 }
 
@@ -67,8 +58,8 @@ pub async fn context(settings: Settings, clock: Arc<dyn Clock>, ids: Arc<dyn Ids
     let transport = transport(&settings).map_err(StartError::Fault)?;
     let signer = signer(&settings).map_err(StartError::Fault)?;
     let keys = secrets::open_ring(&settings.keys.file, |bytes| ids.fill(bytes)).map_err(StartError::Fault)?;
-    let store = Store::open(&settings.database.file).await.map_err(StoreFailure)?;
-    store.mirror_newsletters(&settings.newsletters, clock.now()).await.map_err(StoreFailure)?;
+    let store = Store::open(&settings.database.file).await?;
+    store.mirror_newsletters(&settings.newsletters, clock.now()).await?;
     Ok(Arc::new(Context {
         archive,
         transport,

@@ -72,7 +72,6 @@ fn dispatch(command: Command, stage: &Stage, out: &mut dyn Write) -> Result<(), 
         Command::Preview(options) => preview::run(&options, stage, out),
         Command::Send(options) => send::run(&options, stage, out),
         Command::Test(options) => send::test(&options, stage, out),
-        Command::Demo(_) => Err(Failure::refused("the demo is not built yet", "use a later version")),
     }
 }
 

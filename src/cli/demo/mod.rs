@@ -162,15 +162,7 @@ async fn play(doors: Doors, folder: &Folder, guide: &Guide<'_>, out: &mut dyn Wr
 }
 
 fn finished(service: Result<Result<(), StartError>, JoinError>) -> Result<(), Failure> {
-    service.map_err(anyhow::Error::from)?.map_err(start_failure)
-}
-
-fn start_failure(error: StartError) -> Failure {
-    match error {
-        StartError::Fault(fault) => Failure::Settings(vec![fault]),
-        StartError::Locked(reason) => Failure::refused(reason, "stop the other one first"),
-        StartError::Other(error) => error.into(),
-    }
+    Ok(service.map_err(anyhow::Error::from)??)
 }
 
 /// What ends the demo: Ctrl-C, or the word of whoever runs it.
@@ -197,8 +189,7 @@ impl Signals {
 async fn furnish(folder: &Folder, pictures_url: &str) -> Result<Arc<Context>, Failure> {
     let now = system::now();
     folder.write_posts(false, now, pictures_url)?;
-    let ctx =
-        app::context(settings(folder)?, Arc::new(SystemClock), Arc::new(SystemIds)).await.map_err(start_failure)?;
+    let ctx = app::context(settings(folder)?, Arc::new(SystemClock), Arc::new(SystemIds)).await?;
     look(&ctx).await?;
     subscribe_readers(&ctx).await?;
     folder.write_posts(true, now, pictures_url)?;

@@ -174,7 +174,7 @@ async fn add(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let newsletter = desk.newsletter(newsletter)?;
-    let cadence = import::offered(newsletter, cadence)?;
+    let cadence = offered(newsletter, cadence)?;
     let (status, consent) = import::consent(source, "operator");
     let one = NewSubscription { address: address.clone(), cadence, status };
     let added = desk.store.add_subscriptions(&newsletter.id, &[one], &consent, desk.now).await?;
