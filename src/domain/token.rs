@@ -5,7 +5,11 @@ use aws_lc_rs::{constant_time, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::time::Timestamp;
+use super::time::{Span, Timestamp};
+
+/// How long a token that confirms works after it was issued; the mail says so,
+/// and the page keeps to it.
+pub const CONFIRM_WITHIN: Span = Span::days(7);
 
 /// What a token may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

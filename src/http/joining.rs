@@ -15,16 +15,12 @@ use super::limit::Network;
 use super::reading::latest_edition;
 use super::{Shared, Web};
 use crate::domain::subscription::{Consent, ConsentAct, Status, Subscription};
-use crate::domain::time::Span;
-use crate::domain::token::Purpose;
+use crate::domain::token::{CONFIRM_WITHIN, Purpose};
 use crate::domain::{Address, Cadence, Newsletter};
 use crate::store::Subscribe;
 use crate::views::pages::confirm::{self as confirm_pages, Broken, Confirm, Welcome};
 use crate::views::pages::faults::Fault;
 use crate::views::pages::form::{self as form_pages, Form, FormFault, Sent, TRAP};
-
-/// How long the link of a confirmation mail works.
-const CONFIRM_WITHIN: Span = Span::days(7);
 
 /// `/subscribe`
 pub async fn form(State(web): State<Shared>) -> Response {

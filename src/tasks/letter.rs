@@ -11,17 +11,13 @@ use crate::context::Context;
 use crate::domain::Newsletter;
 use crate::domain::delivery::Kind;
 use crate::domain::subscription::Subscription;
-use crate::domain::time::Span;
-use crate::domain::token::{Purpose, Token};
+use crate::domain::token::{CONFIRM_WITHIN, Purpose, Token};
 use crate::store::{Leased, Variant};
 use crate::transport::Envelope;
 use crate::transport::message::{self, List, Mailbox, Outgoing, Unsubscribe};
 use crate::views::field::{self, Values};
 use crate::views::letter;
 use crate::views::model::{AlreadyMail, ConfirmMail, TestMail, WelcomeMail};
-
-/// How long a confirmation link works.
-pub const CONFIRM_WITHIN: Span = Span::days(7);
 
 /// Variants kept in memory: an edition rarely has more than two.
 const KEPT: usize = 16;
