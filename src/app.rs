@@ -19,7 +19,7 @@ use crate::context::{Clock, Context, Ids, Site, Wake};
 use crate::domain::time::Span;
 use crate::domain::{Fault, Timestamp};
 use crate::http;
-use crate::settings::{Settings, Tls, Uncertain, secrets};
+use crate::settings::{self, Settings, Tls, Uncertain, secrets};
 use crate::store::{Ledger, Store, StoreError};
 use crate::tasks::deliver::Engine;
 use crate::tasks::{compose, ingest, publish, tend};
@@ -90,18 +90,26 @@ pub fn rules(settings: &Settings) -> Rules {
 
 fn transport(settings: &Settings) -> Result<Box<dyn Transport>, Fault> {
     let relay = &settings.relay;
-    let tls = match relay.tls {
-        Tls::Implicit => relay::Tls::Implicit,
-        Tls::Required => relay::Tls::Required,
-        Tls::IfOffered => relay::Tls::Opportunistic,
-    };
-    let route = Route::Smtp { host: relay.host.clone(), port: relay.port, tls };
     transport::open(RelayConfig {
         username: relay.user.clone(),
         password: relay.password.clone(),
         connections: relay.connections,
-        ..RelayConfig::new(route)
+        ..RelayConfig::new(route(&relay.route))
     })
+}
+
+fn route(settled: &settings::Route) -> Route {
+    match settled {
+        settings::Route::Folder(path) => Route::Folder(path.clone()),
+        settings::Route::Smtp { host, port, tls } => {
+            let tls = match tls {
+                Tls::Implicit => relay::Tls::Implicit,
+                Tls::Required => relay::Tls::Required,
+                Tls::IfOffered => relay::Tls::Opportunistic,
+            };
+            Route::Smtp { host: host.clone(), port: *port, tls }
+        }
+    }
 }
 
 fn signer(settings: &Settings) -> Result<Option<Signer>, Fault> {

@@ -186,3 +186,21 @@ fn manuals_and_completions_know_every_command() {
     assert_eq!(run(folder.path(), &["man", "--out", "pages"]).code, 0);
     assert!(folder.path().join("pages/postroom-subscribers-import.1").exists());
 }
+
+#[test]
+fn a_folder_in_place_of_a_relay_shows_what_would_be_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["init"]);
+    let settings = fs::read_to_string(folder.path().join("postroom.toml")).unwrap();
+    let relay = "# url = \"smtp://user@mail.example.org:587\"";
+    assert!(settings.contains(relay), "{settings}");
+    edit(folder.path(), relay, "url = \"file:outbox\"");
+    let check = run(folder.path(), &["check"]);
+    assert!(check.code == 0 && check.out.contains("reaches nobody"), "{}{}", check.out, check.err);
+    let sent = run(folder.path(), &["test", "jane@example.org"]);
+    assert_eq!(sent.code, 0, "{}{}", sent.out, sent.err);
+    assert!(sent.out.contains("file:outbox accepted it. Look into that folder"), "{}", sent.out);
+    let mails: Vec<_> = fs::read_dir(folder.path().join("outbox")).unwrap().map(|mail| mail.unwrap().path()).collect();
+    let [mail] = &mails[..] else { panic!("{mails:?}") };
+    assert!(fs::read_to_string(mail).unwrap().contains("To: jane@example.org\r\n"));
+}

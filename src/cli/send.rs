@@ -10,6 +10,7 @@ use super::{Failure, Stage, moment, output, plan, stage};
 use crate::context::Context;
 use crate::domain::delivery::{State, Tally};
 use crate::domain::{Cadence, Newsletter, Timestamp};
+use crate::settings::Route;
 use crate::tasks::compose::{self, Plan, Sealed, Wanted};
 
 /// Gmail shows about so many bytes of a mail and hides the rest.
@@ -182,7 +183,11 @@ pub fn test(options: &Test, stage: &Stage, out: &mut dyn Write) -> Result<(), Fa
         }
         match ctx.store.delivery(id).await? {
             Some(row) if row.state == State::Accepted => {
-                writeln!(out, "{} accepted it. Look into the mailbox, and the spam folder", ctx.transport.name())?;
+                let look = match ctx.settings.relay.route {
+                    Route::Smtp { .. } => "Look into the mailbox, and the spam folder",
+                    Route::Folder(_) => "Look into that folder; nobody else gets it",
+                };
+                writeln!(out, "{} accepted it. {look}", ctx.transport.name())?;
                 Ok(())
             }
             row => {

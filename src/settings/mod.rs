@@ -150,18 +150,30 @@ pub enum Uncertain {
 /// `[relay]`
 #[derive(Clone, Debug)]
 pub struct Relay {
-    /// Name or number of the server, without brackets.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// What has to be encrypted.
-    pub tls: Tls,
+    /// Which way mail leaves.
+    pub route: Route,
     /// The account, when the relay wants one.
     pub user: Option<String>,
     /// Its password; given exactly when `user` is.
     pub password: Option<SecretString>,
     /// Connections open at once, at least one.
     pub connections: usize,
+}
+
+/// Which way mail leaves, after the scheme of `relay.url`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// To a server.
+    Smtp {
+        /// Its name or number, without brackets.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// What has to be encrypted.
+        tls: Tls,
+    },
+    /// Into files of this folder, and to nobody.
+    Folder(PathBuf),
 }
 
 /// How the connection to the relay is encrypted.

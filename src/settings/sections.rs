@@ -2,7 +2,9 @@
 //! A `?` comes only after the last read, so that every fault is found.
 
 use super::read::{Reader, Wrong};
-use super::{Archive, Database, Dkim, Feeds, Http, Keys, Mail, Relay, Settings, Site, Templates, secrets, values};
+use super::{
+    Archive, Database, Dkim, Feeds, Http, Keys, Mail, Relay, Route, Settings, Site, Templates, secrets, values,
+};
 use crate::domain::{Cadence, Fault, Newsletter};
 
 /// Reads everything; `None` exactly when the reader holds a fault.
@@ -152,7 +154,19 @@ fn relay(reader: &Reader<'_>) -> Option<Relay> {
     }
     let password =
         path.map(|path| secrets::read(&path)).transpose().map_err(|fault| section.wrong("password_file", fault));
-    Some(Relay { password: password.ok()?, connections: usize::try_from(connections?).ok()?, ..relay? })
+    let relay = relay?;
+    let route = match relay.route {
+        Route::Folder(folder) => {
+            section.warn(
+                "url",
+                "mail is written into a folder and reaches nobody",
+                "name a server once you have tried it out",
+            );
+            Route::Folder(reader.sheet.resolve(folder))
+        }
+        server => server,
+    };
+    Some(Relay { route, password: password.ok()?, connections: usize::try_from(connections?).ok()?, ..relay })
 }
 
 #[expect(clippy::option_option, reason = "the outer is a fault, the inner mail that is not signed")]

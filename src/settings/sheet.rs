@@ -118,7 +118,7 @@ impl Sheet {
     }
 
     /// A path of the settings, from the folder of the file.
-    pub fn resolve(&self, path: &str) -> PathBuf {
+    pub fn resolve(&self, path: impl AsRef<Path>) -> PathBuf {
         self.base.join(path)
     }
 

@@ -21,6 +21,10 @@ fn parse(text: &str, pairs: &[(&str, &str)]) -> Result<Settings, Vec<Fault>> {
     Settings::parse(text, Path::new("/srv/blog"), &env(pairs))
 }
 
+fn smtp(host: &str, port: u16, tls: Tls) -> Route {
+    Route::Smtp { host: host.into(), port, tls }
+}
+
 fn faults(text: &str, pairs: &[(&str, &str)]) -> Vec<String> {
     parse(text, pairs).unwrap_err().iter().map(ToString::to_string).collect()
 }
@@ -33,10 +37,7 @@ fn four_values_are_enough_and_the_rest_has_defaults() {
     assert_eq!(settings.database.file, Path::new("/srv/blog/postroom.db"));
     assert_eq!(settings.mail.from_name, "Notes");
     assert_eq!(settings.mail.bounce_address, settings.mail.from);
-    assert_eq!(
-        (settings.relay.host.as_str(), settings.relay.port, settings.relay.tls),
-        ("localhost", 25, Tls::IfOffered)
-    );
+    assert_eq!(settings.relay.route, smtp("localhost", 25, Tls::IfOffered));
     assert!(settings.dkim.is_none());
     let [newsletter] = &settings.newsletters[..] else { panic!("one newsletter") };
     assert_eq!((newsletter.id.as_str(), newsletter.title.as_str()), ("posts", "Notes"));
@@ -207,22 +208,36 @@ fn relays() {
         Settings::parse(&format!("{SMALL}[relay]\n{relay}\n"), folder.path(), &env(&[])).map(|settings| settings.relay)
     };
     let relay = with("url = \"smtp://me%40notes.test@mail.notes.test\"\npassword_file = \"pass word\"").unwrap();
-    assert_eq!((relay.user.as_deref(), relay.port, relay.tls), (Some("me@notes.test"), 587, Tls::Required));
+    assert_eq!(relay.user.as_deref(), Some("me@notes.test"));
+    assert_eq!(relay.route, smtp("mail.notes.test", 587, Tls::Required));
     assert_eq!(secrecy::ExposeSecret::expose_secret(&relay.password.unwrap()), "hunter2");
     let relay = with("url = \"smtps://[::1]:4465\"").unwrap();
-    assert_eq!((relay.host.as_str(), relay.port, relay.tls), ("::1", 4465, Tls::Implicit));
+    assert_eq!(relay.route, smtp("::1", 4465, Tls::Implicit));
     for wrong in [
         "url = \"smtp://u:hunter2@mail.notes.test\"",
         "url = \"smtp://u@mail.notes.test\"",
         "url = \"http://mail.notes.test\"",
         "url = \"mail.notes.test:25\"",
         "password_file = \"pass word\"",
+        "url = \"file:\"",
+        "url = \"file:outbox\"\npassword_file = \"pass word\"",
         "url = \"smtp://u@mail.notes.test\"\npassword_file = \"none\"",
         "connections = 0",
     ] {
         let told = with(wrong).unwrap_err();
         assert_eq!(told.len(), 1, "{wrong}: {told:?}");
         assert!(!format!("{told:?}").contains("hunter2"), "{told:?}");
+    }
+}
+
+#[test]
+fn a_folder_can_stand_for_the_relay_and_is_warned_of() {
+    let with = |url: &str| parse(&format!("{SMALL}[relay]\nurl = \"{url}\"\n"), &[]);
+    for (url, folder) in [("file:outbox", "/srv/blog/outbox"), ("file:///var/mail out", "/var/mail out")] {
+        let settings = with(url).unwrap();
+        assert_eq!(settings.relay.route, Route::Folder(folder.into()));
+        let warning = settings.warnings.iter().find(|warning| warning.reason.contains("relay.url")).unwrap();
+        assert!(warning.reason.contains("nobody"), "{warning}");
     }
 }
 

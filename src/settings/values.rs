@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use url::{Host, Url};
 
 use super::read::{Raw, Wrong};
-use super::{Content, Relay, Tls, Uncertain};
+use super::{Content, Relay, Route, Tls, Uncertain};
 use crate::domain::Address;
 use crate::domain::cadence::{Cadence, When};
 use crate::domain::post::slugify;
@@ -173,12 +173,22 @@ pub fn comments(raw: &Raw<'_>) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
-/// The relay's address, without its password and connections.
+/// The relay's address, without its password and connections. A folder is as
+/// it was written.
 pub fn relay(raw: &Raw<'_>) -> Result<Relay, Wrong> {
     let text = raw.text()?;
     let wrong = || {
         Wrong::with_help(format!("`{}` is not a relay", hidden(text)), "write it like smtp://user@mail.example.org:587")
     };
+    if let Some(rest) = text.strip_prefix("file:") {
+        let folder = rest.strip_prefix("//").unwrap_or(rest);
+        let relay = Relay { route: Route::Folder(folder.into()), user: None, password: None, connections: 0 };
+        return if folder.is_empty() {
+            Err(Wrong::with_help("file: names no folder", "write it like file:outbox"))
+        } else {
+            Ok(relay)
+        };
+    }
     let url = Url::parse(text).map_err(|_| wrong())?;
     let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(wrong)?;
     if url.password().is_some() {
@@ -198,7 +208,8 @@ pub fn relay(raw: &Raw<'_>) -> Result<Relay, Wrong> {
         "smtp" => (if loopback { Tls::IfOffered } else { Tls::Required }, if user.is_some() { 587 } else { 25 }),
         _ => return Err(wrong()),
     };
-    Ok(Relay { host, port: url.port().unwrap_or(port), tls, user, password: None, connections: 0 })
+    let route = Route::Smtp { host, port: url.port().unwrap_or(port), tls };
+    Ok(Relay { route, user, password: None, connections: 0 })
 }
 
 /// The address with whatever might be a password taken out.

@@ -119,7 +119,7 @@ settle = "2s"
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Settings;
+    use crate::settings::{Route, Settings};
 
     const NOW: Timestamp = Timestamp(1_779_445_230_000);
 
@@ -127,7 +127,8 @@ mod tests {
     fn the_settings_are_without_fault() {
         let settings = Settings::parse(&settings(8025, 2525), Path::new("/demo"), &Default::default()).unwrap();
         assert_eq!(settings.site.url, settings.http.public_url);
-        assert_eq!((settings.relay.host.as_str(), settings.relay.port), ("127.0.0.1", 2525));
+        let Route::Smtp { host, port, .. } = settings.relay.route else { panic!("no server") };
+        assert_eq!((host.as_str(), port), ("127.0.0.1", 2525));
         assert_eq!(settings.newsletters[0].settle, Span::seconds(2));
     }
 
