@@ -33,11 +33,12 @@ pub fn all(words: &Words) -> Vec<(&'static str, String)> {
     pages
 }
 
-/// The same, each with the style sheet inside, to be opened as files.
+/// The same, each with the style sheet inside and no icon, to be opened as files.
 pub fn standalone(words: &Words) -> Vec<(&'static str, String)> {
     let link = "<link rel=\"stylesheet\" href=\"/page.css\">";
+    let icon = "<link rel=\"icon\" href=\"/icon.svg\" type=\"image/svg+xml\">";
     let style = format!("<style>{}</style>", style_sheet());
-    all(words).into_iter().map(|(name, html)| (name, html.replace(link, &style))).collect()
+    all(words).into_iter().map(|(name, html)| (name, html.replace(link, &style).replace(icon, ""))).collect()
 }
 
 fn site(words: &Words) -> Site<'_> {
@@ -278,6 +279,7 @@ mod tests {
     fn a_page_that_stands_alone_has_its_looks_in_it() {
         for (name, html) in standalone(&Words::english()) {
             assert!(html.contains("<style>/* The pages") && !html.contains("page.css"), "{name}");
+            assert!(!html.contains("icon.svg"), "{name}");
         }
     }
 
