@@ -93,6 +93,44 @@ fn check_tells_what_is_wrong_with_posts_by_file_and_line() {
     assert!(check.out.ends_with("\n1 public post\n1 error, 3 warnings\n"), "{}", check.out);
 }
 
+/// A post that rested long enough to be read.
+fn write_post(folder: &Path, name: &str, text: &str) {
+    let path = folder.join("posts").join(name);
+    fs::write(&path, text).unwrap();
+    let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    fs::File::options().write(true).open(path).unwrap().set_modified(hour_ago).unwrap();
+}
+
+#[test]
+fn posts_that_come_to_share_an_address_stay_in_the_feeds_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["init"]);
+    let post = |title: &str, slug: &str| format!("---\ntitle: {title}\ndate: 2024-05-31\nslug: {slug}\n---\nText.\n");
+    let build = || {
+        assert_eq!(run(folder.path(), &["build", "--out", "out"]).code, 0);
+        fs::read_to_string(folder.path().join("out/feed.xml")).unwrap()
+    };
+    write_post(folder.path(), "a.md", &post("First", "a"));
+    write_post(folder.path(), "b.md", &post("Second", "b"));
+    let before = build();
+    assert!(before.contains("First") && before.contains("Second"), "{before}");
+    write_post(folder.path(), "a.md", &post("First again", "same"));
+    write_post(folder.path(), "b.md", &post("Second again", "same"));
+    let after = build();
+    assert!(after.contains("<title>First</title>") && after.contains("<title>Second</title>"), "{after}");
+}
+
+#[test]
+fn files_that_no_post_can_be_read_from_are_named_until_they_are_excluded() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["init"]);
+    fs::write(folder.path().join("posts/old.rst"), "Old\n===\n").unwrap();
+    let check = run(folder.path(), &["check"]);
+    assert!(check.out.contains("*.rst: 1 file not understood: reStructuredText"), "{}", check.out);
+    edit(folder.path(), "path = \"posts\"", "path = \"posts\"\nexclude = [\"*.rst\"]");
+    assert!(!run(folder.path(), &["check"]).out.contains("rst"));
+}
+
 #[test]
 fn without_settings_the_way_to_get_some_is_told() {
     let folder = tempfile::tempdir().unwrap();

@@ -59,13 +59,8 @@ async fn look(ctx: &Context, now: Timestamp) -> anyhow::Result<Result<Looked, Fa
 }
 
 async fn take_in(ctx: &Context, scan: &Scan, rendered_by: &str, now: Timestamp) -> anyhow::Result<Ingested> {
-    let present: HashSet<&str> = scan
-        .unchanged
-        .iter()
-        .chain(&scan.waiting)
-        .chain(scan.faults.iter().map(|fault| &fault.place))
-        .map(String::as_str)
-        .collect();
+    let present: HashSet<&str> =
+        scan.unchanged.iter().chain(&scan.waiting).chain(&scan.held).map(String::as_str).collect();
     let archive = &ctx.settings.archive;
     let ingest = Ingest {
         read: scan.read.iter().map(|read| (&read.entry, read.stamp.size, read.stamp.modified)).collect(),
