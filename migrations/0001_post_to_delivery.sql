@@ -140,6 +140,8 @@ CREATE TABLE editions (
     UNIQUE (newsletter_id, cadence, slot)
 );
 
+CREATE INDEX editions_sending ON editions (number) WHERE state = 'sending';
+
 -- One rendering inside an edition, frozen: the same posts for everyone owed exactly these.
 CREATE TABLE variants (
     id      INTEGER PRIMARY KEY,
@@ -171,7 +173,6 @@ CREATE TABLE runs (
 CREATE TABLE deliveries (
     id              INTEGER PRIMARY KEY,
     kind            TEXT   NOT NULL,
-    priority        BIGINT NOT NULL,
     edition         BIGINT REFERENCES editions (number),
     variant_id      BIGINT REFERENCES variants (id),
     subscription_id BIGINT REFERENCES subscriptions (id),
@@ -187,7 +188,7 @@ CREATE TABLE deliveries (
     settled         BIGINT,
     UNIQUE (edition, subscription_id)
 );
-CREATE INDEX deliveries_to_claim ON deliveries (priority, not_before, id) WHERE state = 'queued';
+CREATE INDEX deliveries_to_claim ON deliveries (edition, not_before, id) WHERE state = 'queued';
 CREATE INDEX deliveries_in_hand ON deliveries (state) WHERE state IN ('leased', 'handing_over', 'uncertain');
 CREATE INDEX deliveries_open ON deliveries (edition)
     WHERE state IN ('queued', 'leased', 'handing_over', 'uncertain');

@@ -120,11 +120,6 @@ impl Kind {
             Self::Test => "test",
         }
     }
-
-    /// Lower leaves first: a person waits for transactional mail.
-    pub fn priority(self) -> i64 {
-        i64::from(self == Self::Edition)
-    }
 }
 
 impl std::str::FromStr for Kind {
@@ -312,6 +307,16 @@ impl Report {
     /// The mark was denied before any content left.
     pub fn withheld(phase: Phase) -> Self {
         Self { outcome: Outcome::Withheld, phase, reply: None, detail: String::new() }
+    }
+
+    /// The connection ended before the relay had a word for this message: the
+    /// same message may go over another one at once, and no attempt is counted.
+    /// A relay that closes after so many messages does this (421, RFC 5321
+    /// section 3.8).
+    pub fn is_untried(&self) -> bool {
+        let code = self.reply.as_ref().map(|reply| reply.code);
+        let cut_off = self.phase <= Phase::Mail && code.is_none_or(|code| code == 421);
+        self.outcome == Outcome::Deferred && (cut_off || (self.phase <= Phase::Rcpt && code == Some(421)))
     }
 
     /// The reason in one line, for the ledger and the operator.

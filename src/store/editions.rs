@@ -316,9 +316,9 @@ const GROUPS: &str = concat!(
 );
 
 const DELIVER_TO_GROUP: &str = concat!(
-    "INSERT INTO deliveries (kind, priority, edition, variant_id, subscription_id, state, attempts, uncertain,
-        not_before, expires, created)
-     SELECT 'edition', 1, $6, $7, s.id, 'queued', 0, 0, $3, $8, $3 FROM subscriptions s WHERE ",
+    "INSERT INTO deliveries (kind, edition, variant_id, subscription_id, state, attempts, uncertain, not_before,
+        expires, created)
+     SELECT 'edition', $6, $7, s.id, 'queued', 0, 0, $3, $8, $3 FROM subscriptions s WHERE ",
     audience!(),
     " AND s.covered_until = $4 AND ",
     topics!(),

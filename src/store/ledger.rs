@@ -34,7 +34,8 @@ pub struct Settling {
 }
 
 enum Request {
-    Mark(i64, oneshot::Sender<Result<Mark>>),
+    /// A delivery, and the one whose outcome has to be durable before.
+    Mark(i64, Option<i64>, oneshot::Sender<Result<Mark>>),
     Settle(Box<Settling>, oneshot::Sender<Result<()>>),
     Return(Vec<i64>, oneshot::Sender<Result<()>>),
 }
@@ -71,20 +72,22 @@ impl Ledger {
     }
 
     /// Asks for the mark: answered once the row is durably `handing_over`, or
-    /// once it is known that nothing may leave.
+    /// once it is known that nothing may leave. `after` is the delivery that
+    /// the same connection handed over before: without its outcome on the disk
+    /// there is no mark, so that a crash leaves one uncertain row a connection.
     ///
     /// # Errors
     /// When it could not be made durable: nothing may leave then either.
-    pub async fn mark(&self, delivery: i64) -> Result<Mark> {
-        self.ask(|answer| Request::Mark(delivery, answer)).await
+    pub async fn mark(&self, delivery: i64, after: Option<i64>) -> Result<Mark> {
+        self.ask(|answer| Request::Mark(delivery, after, answer)).await?.durable().await
     }
 
-    /// Makes an outcome durable.
+    /// Sends an outcome on its way to the disk. What comes back answers when
+    /// it is there; requests made later are answered later.
     ///
     /// # Errors
-    /// When it could not be: a marked row stays `handing_over` and the next
-    /// run lists it as uncertain.
-    pub async fn settle(&self, settling: Settling) -> Result<()> {
+    /// When there is no writer.
+    pub async fn settle(&self, settling: Settling) -> Result<Answer<()>> {
         self.ask(|answer| Request::Settle(Box::new(settling), answer)).await
     }
 
@@ -96,22 +99,53 @@ impl Ledger {
         if deliveries.is_empty() {
             return Ok(());
         }
-        self.ask(|answer| Request::Return(deliveries, answer)).await
+        self.ask(|answer| Request::Return(deliveries, answer)).await?.durable().await
     }
 
-    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<Result<T>>) -> Request) -> Result<T> {
-        let stopped = || StoreError::Ledger("its writer is gone".into());
+    /// Puts a request into the queue; its answer is awaited apart.
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<Result<T>>) -> Request) -> Result<Answer<T>> {
         let (answer, answered) = oneshot::channel();
         self.requests.send(request(answer)).await.map_err(|_| stopped())?;
-        answered.await.map_err(|_| stopped())?
+        Ok(Answer(answered))
     }
+}
+
+/// An answer of the writer that is still to come.
+#[derive(Debug)]
+pub struct Answer<T>(oneshot::Receiver<Result<T>>);
+
+impl<T> Answer<T> {
+    /// Waits until it is on the disk.
+    ///
+    /// # Errors
+    /// When it could not be made durable: a marked row stays `handing_over`
+    /// and the next run lists it as uncertain.
+    pub async fn durable(self) -> Result<T> {
+        self.0.await.map_err(|_| stopped())?
+    }
+}
+
+fn stopped() -> StoreError {
+    StoreError::Ledger("its writer is gone".into())
 }
 
 async fn write(store: Store, run: i64, mut waiting: mpsc::Receiver<Request>) {
     let mut batch = Vec::with_capacity(BATCH);
+    // Deliveries whose outcome should be on the disk and is not.
+    let mut unsettled = HashSet::new();
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
+        let early = |request: &mut Request| matches!(request, Request::Mark(_, Some(k), _) if unsettled.contains(k));
+        for request in batch.extract_if(.., early) {
+            answer(request, &Err(StoreError::Ledger("the outcome before it is not on the disk".into())));
+        }
         let committed = commit(&store, run, &batch).await;
         for request in batch.drain(..) {
+            if let Request::Settle(settling, _) = &request {
+                match committed {
+                    Ok(_) => unsettled.remove(&settling.delivery),
+                    Err(_) => unsettled.insert(settling.delivery),
+                };
+            }
             answer(request, &committed);
         }
     }
@@ -121,11 +155,11 @@ async fn write(store: Store, run: i64, mut waiting: mpsc::Receiver<Request>) {
 fn answer(request: Request, committed: &Result<HashSet<i64>>) {
     let failed = || StoreError::Ledger(committed.as_ref().err().map(ToString::to_string).unwrap_or_default());
     match (request, committed) {
-        (Request::Mark(id, to), Ok(granted)) => {
+        (Request::Mark(id, _, to), Ok(granted)) => {
             let mark = if granted.contains(&id) { Mark::Granted } else { Mark::Denied };
             let _ = to.send(Ok(mark));
         }
-        (Request::Mark(_, to), Err(_)) => {
+        (Request::Mark(_, _, to), Err(_)) => {
             let _ = to.send(Err(failed()));
         }
         (Request::Settle(_, to) | Request::Return(_, to), committed) => {
@@ -139,7 +173,7 @@ async fn commit(store: &Store, run: i64, batch: &[Request]) -> Result<HashSet<i6
     let (mut marks, mut settlings, mut returns) = (Vec::new(), Vec::new(), Vec::new());
     for request in batch {
         match request {
-            Request::Mark(id, _) => marks.push(*id),
+            Request::Mark(id, ..) => marks.push(*id),
             Request::Settle(settling, _) => settlings.push(settling.as_ref()),
             Request::Return(ids, _) => returns.extend_from_slice(ids),
         }

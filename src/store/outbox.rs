@@ -7,6 +7,30 @@ use crate::domain::delivery::Kind;
 use crate::domain::subscription::Subscription;
 use crate::domain::{Address, Timestamp};
 
+/// The two kinds of mail, which are leased apart so that one never waits behind the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mail {
+    /// Transactional mail and tests: a person waits for it.
+    Letters,
+    /// Copies of editions.
+    Editions,
+}
+
+const LEASE_LETTERS: &str = "UPDATE deliveries SET state = 'leased', run_id = $1
+    WHERE state = 'queued' AND not_before <= $2 AND id IN (
+        SELECT id FROM deliveries WHERE state = 'queued' AND edition IS NULL AND not_before <= $2
+        ORDER BY not_before, id LIMIT $3)
+    RETURNING id";
+
+/// CROSS JOIN: SQLite is to go from the few editions being sent to their rows,
+/// which the index has in order, and never past those of an edition that waits.
+const LEASE_EDITIONS: &str = "UPDATE deliveries SET state = 'leased', run_id = $1
+    WHERE state = 'queued' AND not_before <= $2 AND id IN (
+        SELECT d.id FROM editions e CROSS JOIN deliveries d ON d.edition = e.number
+        WHERE e.state = 'sending' AND d.state = 'queued' AND d.not_before <= $2
+        ORDER BY e.number, d.not_before, d.id LIMIT $3)
+    RETURNING id";
+
 /// A delivery a worker of this run holds.
 #[derive(Clone, Debug)]
 pub struct Leased {
@@ -95,26 +119,18 @@ impl Store {
         Ok(())
     }
 
-    /// Leases up to `limit` deliveries that may be handed over now,
-    /// transactional mail first.
+    /// Leases up to `limit` deliveries that may be handed over now: letters as
+    /// they came, copies of the oldest edition first.
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn lease(&self, run: i64, limit: i64, now: Timestamp) -> Result<Vec<Leased>> {
+    pub async fn lease(&self, run: i64, what: Mail, limit: i64, now: Timestamp) -> Result<Vec<Leased>> {
         let mut tx = self.begin().await?;
-        let rows = sqlx::query(
-            "UPDATE deliveries SET state = 'leased', run_id = $1
-             WHERE state = 'queued' AND not_before <= $2 AND id IN (
-                SELECT d.id FROM deliveries d LEFT JOIN editions e ON e.number = d.edition
-                WHERE d.state = 'queued' AND d.not_before <= $2 AND (d.edition IS NULL OR e.state = 'sending')
-                ORDER BY d.priority, d.not_before, d.id LIMIT $3)
-             RETURNING id",
-        )
-        .bind(run)
-        .bind(now.0)
-        .bind(limit)
-        .fetch_all(&mut *tx)
-        .await?;
+        let rows = sqlx::query(match what {
+            Mail::Letters => LEASE_LETTERS,
+            Mail::Editions => LEASE_EDITIONS,
+        });
+        let rows = rows.bind(run).bind(now.0).bind(limit).fetch_all(&mut *tx).await?;
         let ids: Vec<i64> = rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
         let leased = if ids.is_empty() { Vec::new() } else { leased(&mut tx, &ids).await? };
         tx.commit().await?;
@@ -128,11 +144,10 @@ impl Store {
     pub async fn queue_test(&self, address: &Address, expires: Timestamp, now: Timestamp) -> Result<i64> {
         let mut tx = self.begin().await?;
         let id = sqlx::query(
-            "INSERT INTO deliveries (kind, priority, address, state, attempts, uncertain, not_before, expires, created)
-             VALUES ($1, $2, $3, 'queued', 0, 0, $4, $5, $4) RETURNING id",
+            "INSERT INTO deliveries (kind, address, state, attempts, uncertain, not_before, expires, created)
+             VALUES ($1, $2, 'queued', 0, 0, $3, $4, $3) RETURNING id",
         )
         .bind(Kind::Test.as_str())
-        .bind(Kind::Test.priority())
         .bind(address.as_str())
         .bind(now.0)
         .bind(expires.0)
@@ -141,17 +156,6 @@ impl Store {
         .try_get(0)?;
         tx.commit().await?;
         Ok(id)
-    }
-
-    /// When the next queued delivery may be tried, if any is waiting.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn next_try(&self) -> Result<Option<Timestamp>> {
-        let row = sqlx::query("SELECT MIN(not_before) AS at FROM deliveries WHERE state = 'queued'")
-            .fetch_one(&self.db.reader)
-            .await?;
-        maybe_instant(&row, "at")
     }
 
     /// Puts uncertain deliveries whose wait for evidence is over back in the
@@ -200,7 +204,7 @@ async fn leased(tx: &mut sqlx::Transaction<'static, sqlx::Sqlite>, ids: &[i64]) 
             s.cadence, s.covered_until, s.paused_until, s.created AS s_created, s.confirmed, s.unsubscribed
          FROM json_each($1) j JOIN deliveries d ON d.id = j.value
          LEFT JOIN subscriptions s ON s.id = d.subscription_id LEFT JOIN subscribers r ON r.id = s.subscriber_id
-         ORDER BY d.priority, d.not_before, d.id",
+         ORDER BY d.edition, d.not_before, d.id",
     )
     .bind(serde_json::to_string(ids).unwrap_or_default())
     .fetch_all(&mut **tx)

@@ -431,16 +431,15 @@ async fn queue_mail(
     now: Timestamp,
 ) -> Result<()> {
     sqlx::query(
-        "INSERT INTO deliveries (kind, priority, subscription_id, state, attempts, uncertain, not_before, expires, created)
-         SELECT $1, $2, s.id, 'queued', 0, 0, $3, $4, $3
+        "INSERT INTO deliveries (kind, subscription_id, state, attempts, uncertain, not_before, expires, created)
+         SELECT $1, s.id, 'queued', 0, 0, $2, $3, $2
          FROM subscriptions s JOIN subscribers r ON r.id = s.subscriber_id
-         WHERE s.id = $5
+         WHERE s.id = $4
             AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_key = r.address_key)
             AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.subscription_id = s.id AND d.kind = $1
-                AND d.created > $6 AND d.created > COALESCE(s.confirmed, 0))",
+                AND d.created > $5 AND d.created > COALESCE(s.confirmed, 0))",
     )
     .bind(kind.as_str())
-    .bind(kind.priority())
     .bind(now.0)
     .bind(now.plus(expires).0)
     .bind(subscription)

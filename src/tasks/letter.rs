@@ -12,40 +12,42 @@ use crate::domain::Newsletter;
 use crate::domain::delivery::Kind;
 use crate::domain::subscription::Subscription;
 use crate::domain::token::{CONFIRM_WITHIN, Purpose, Token};
-use crate::store::{Leased, Variant};
-use crate::transport::Envelope;
-use crate::transport::message::{self, List, Mailbox, Outgoing, Unsubscribe};
+use crate::store::Leased;
+use crate::transport::message::{self, Alternative, Head, List, Mailbox, Template, Unsubscribe};
+use crate::transport::{Content, Envelope, Message};
 use crate::views::field::{self, Values};
 use crate::views::letter;
+use crate::views::mail::Mail;
 use crate::views::model::{AlreadyMail, ConfirmMail, TestMail, WelcomeMail};
 
 /// Variants kept in memory: an edition rarely has more than two.
 const KEPT: usize = 16;
 
-/// Frozen renderings in use, so that they are read once, not once a recipient.
+/// Frozen renderings in use, so that they are read and encoded once, not once a recipient.
 #[derive(Default)]
-pub struct Variants(Mutex<HashMap<i64, Arc<Variant>>>);
+pub struct Variants(Mutex<HashMap<i64, Arc<Frozen>>>);
+
+/// One variant, encoded as far as all its copies are the same.
+struct Frozen {
+    subject: String,
+    template: Template,
+}
 
 impl Variants {
-    async fn get(&self, ctx: &Context, id: i64) -> anyhow::Result<Arc<Variant>> {
+    async fn get(&self, ctx: &Context, id: i64) -> anyhow::Result<Arc<Frozen>> {
         if let Some(found) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
             return Ok(Arc::clone(found));
         }
-        let variant = Arc::new(ctx.store.variant(id).await?.context("the variant of a delivery is gone")?);
+        let variant = ctx.store.variant(id).await?.context("the variant of a delivery is gone")?;
+        let template = Template::new(&variant.text, &variant.html);
+        let frozen = Arc::new(Frozen { subject: variant.subject, template });
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= KEPT {
             kept.clear();
         }
-        kept.insert(id, Arc::clone(&variant));
-        Ok(variant)
+        kept.insert(id, Arc::clone(&frozen));
+        Ok(frozen)
     }
-}
-
-/// One reader's copy before it becomes bytes.
-struct Copy {
-    subject: String,
-    html: String,
-    text: String,
 }
 
 /// Makes the message of a delivery.
@@ -53,71 +55,68 @@ struct Copy {
 /// # Errors
 /// When its row refers to something that is gone, or a value cannot stand in a
 /// message. The delivery can never be made then.
-pub async fn write(ctx: &Context, variants: &Variants, leased: &Leased) -> anyhow::Result<(Envelope, Vec<u8>)> {
-    let copy = match leased.kind {
-        Kind::Edition => edition(ctx, variants, leased).await?,
-        _ => transactional(ctx, leased).await?,
-    };
+pub async fn write(ctx: &Context, variants: &Variants, leased: &Leased) -> anyhow::Result<Message> {
     let mail = &ctx.settings.mail;
     let message_id = format!("{}@{}", ctx.keys.message_id(leased.id), mail.from.domain());
-    let subscription = leased.subscription.as_ref().filter(|_| leased.kind == Kind::Edition);
-    let newsletter = subscription.map(|s| newsletter(ctx, s)).transpose()?;
-    let list_id = newsletter.map(|n| format!("{}.{}", n.id, mail.from.domain()));
-    let unsubscribe = subscription.map(|s| links(ctx, leased, s).unsubscribe_url);
-    let mailto = format!("mailto:{}?subject=unsubscribe", mail.bounce_address);
-    let edition = leased.edition.map(|number| number.to_string());
-    let outgoing = Outgoing {
+    let head = Head {
         from: Mailbox { name: Some(&mail.from_name), address: &mail.from },
         to: Mailbox { name: None, address: &leased.address },
         reply_to: mail.reply_to.as_ref().map(|address| Mailbox { name: None, address }),
-        subject: &copy.subject,
+        subject: "",
         date: leased.created,
         message_id: &message_id,
-        list: newsletter.zip(list_id.as_deref()).map(|(n, id)| List { title: &n.title, id }),
-        unsubscribe: unsubscribe.as_deref().map(|url| Unsubscribe { url, mailto: Some(&mailto) }),
-        edition: edition.as_deref(),
+        list: None,
+        unsubscribe: None,
+        edition: None,
         auto_submitted: leased.kind != Kind::Edition,
-        text: &copy.text,
-        html: &copy.html,
     };
-    let bytes = message::build(&outgoing).map_err(|reason| anyhow!(reason))?;
+    let content = match leased.kind {
+        Kind::Edition => edition(ctx, variants, leased, head).await?,
+        _ => {
+            let letter = transactional(ctx, leased).await?;
+            let head = Head { subject: &letter.subject, ..head };
+            message::build(&head, &letter.text, &letter.html, &ctx.signers).map_err(|reason| anyhow!(reason))?
+        }
+    };
     let envelope = Envelope { from: mail.bounce_address.to_string(), to: leased.address.clone() };
-    Ok((envelope, sign(ctx, leased, bytes)?))
+    Ok(Message { envelope, content })
 }
 
-fn sign(ctx: &Context, leased: &Leased, message: Vec<u8>) -> anyhow::Result<Vec<u8>> {
-    let Some(signer) = &ctx.signer else { return Ok(message) };
-    let mut signed = signer.sign(&message, leased.created).map_err(|reason| anyhow!(reason))?;
-    signed.extend_from_slice(&message);
-    Ok(signed)
-}
-
-async fn edition(ctx: &Context, variants: &Variants, leased: &Leased) -> anyhow::Result<Copy> {
-    let variant = variants.get(ctx, leased.variant.context("an edition's delivery has a variant")?).await?;
+/// A copy of an edition: what is frozen, with this reader's fields and headers.
+async fn edition(ctx: &Context, variants: &Variants, leased: &Leased, head: Head<'_>) -> anyhow::Result<Content> {
+    let frozen = variants.get(ctx, leased.variant.context("an edition's delivery has a variant")?).await?;
     let subscription = subscribed(leased)?;
     let newsletter = newsletter(ctx, subscription)?;
     let values = Values {
         why: field::why(&ctx.words, &ctx.site_model(), &newsletter.title, subscription),
         ..links(ctx, leased, subscription)
     };
-    Ok(Copy {
-        subject: variant.subject.clone(),
-        html: field::fill(&variant.html, &values, true),
-        text: field::fill(&variant.text, &values, false),
-    })
+    let mail = &ctx.settings.mail;
+    let list_id = format!("{}.{}", newsletter.id, mail.from.domain());
+    let mailto = format!("mailto:{}?subject=unsubscribe", mail.bounce_address);
+    let number = leased.edition.map(|number| number.to_string());
+    let head = Head {
+        subject: &frozen.subject,
+        list: Some(List { title: &newsletter.title, id: &list_id }),
+        unsubscribe: Some(Unsubscribe { url: &values.unsubscribe_url, mailto: Some(&mailto) }),
+        edition: number.as_deref(),
+        ..head
+    };
+    let fill = |which, mark| values.value(mark, which == Alternative::Html);
+    frozen.template.copy(&head, &fill, &ctx.signers).map_err(|reason| anyhow!(reason))
 }
 
-async fn transactional(ctx: &Context, leased: &Leased) -> anyhow::Result<Copy> {
+async fn transactional(ctx: &Context, leased: &Leased) -> anyhow::Result<Mail> {
     let site = ctx.site_model();
     if leased.kind == Kind::Test {
         let relay = ctx.transport.name().to_owned();
-        return Ok(of(letter::test(&ctx.words, &TestMail { site, at: leased.created, relay })));
+        return Ok(letter::test(&ctx.words, &TestMail { site, at: leased.created, relay }));
     }
     let subscription = subscribed(leased)?;
     let newsletter = newsletter(ctx, subscription)?;
     let (title, cadence) = (newsletter.title.clone(), subscription.cadence);
     let Values { manage_url, unsubscribe_url, .. } = links(ctx, leased, subscription);
-    Ok(of(match leased.kind {
+    Ok(match leased.kind {
         Kind::Confirm => {
             let token = token(ctx, leased, subscription, Purpose::Confirm);
             let confirm = ConfirmMail {
@@ -136,11 +135,7 @@ async fn transactional(ctx: &Context, leased: &Leased) -> anyhow::Result<Copy> {
             let welcome = WelcomeMail { site, newsletter: title, cadence, next, latest, manage_url, unsubscribe_url };
             letter::welcome(&ctx.words, &welcome)
         }
-    }))
-}
-
-fn of(mail: crate::views::mail::Mail) -> Copy {
-    Copy { subject: mail.subject, html: mail.html, text: mail.text }
+    })
 }
 
 /// Subject and page of the newsletter's latest edition.

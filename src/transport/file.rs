@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use futures_util::future::BoxFuture;
 
-use super::{Connection, Envelope, MarkFuture, Transport};
+use super::{Connection, Envelope, MarkFuture, Message, Transport};
 use crate::domain::delivery::{Mark, Phase, Reply, Report};
 
 /// Writes into one folder.
@@ -46,16 +46,16 @@ impl Transport for Folder {
 impl Connection for Folder {
     fn hand_over<'a>(
         &'a mut self,
-        envelope: &'a Envelope,
-        content: &'a [u8],
+        message: &'a Message,
+        _next: Option<&'a Message>,
         mark: MarkFuture<'a>,
     ) -> BoxFuture<'a, Report> {
         Box::pin(async move {
             if mark.await == Mark::Denied {
                 return Report::withheld(Phase::Rcpt);
             }
-            let name = file_name(envelope, content);
-            let (folder, bytes) = (self.path.clone(), content.to_vec());
+            let (folder, bytes) = (self.path.clone(), message.content.message());
+            let name = file_name(&message.envelope, &bytes);
             let written = tokio::task::spawn_blocking(move || {
                 write(&folder, &name, &bytes).map(|()| Reply::new(250, &format!("2.0.0 written to {name}")))
             });
@@ -115,11 +115,13 @@ mod tests {
     use super::*;
     use crate::domain::Address;
     use crate::domain::delivery::Outcome;
+    use crate::transport::Content;
 
     async fn hand(folder: &Folder, content: &[u8], mark: Mark) -> Report {
         let envelope = Envelope { from: String::new(), to: Address::parse("jane@example.org").unwrap() };
         let mut connection = folder.connect().await.unwrap();
-        connection.hand_over(&envelope, content, Box::pin(async move { mark })).await
+        let message = Message { envelope, content: Content::new(content).unwrap() };
+        connection.hand_over(&message, None, Box::pin(async move { mark })).await
     }
 
     #[tokio::test]

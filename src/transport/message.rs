@@ -1,17 +1,75 @@
-//! Outgoing -> the bytes of one message: the headers of an edition's copy or of
-//! a transactional mail, then text and HTML as alternatives. The same input
-//! always gives the same bytes, so that a copy sent again is the same copy.
+//! A mail -> the bytes of each reader's copy. What all copies share is encoded
+//! once, in a [`Template`]; a copy adds its headers, its personal lines and its
+//! signature. The same input always gives the same bytes, so that a copy sent
+//! again is the same copy.
 
 use chrono::Datelike;
 
-use super::{body, header};
-use crate::domain::Timestamp;
+use super::body::{Encoded, Part, Piece};
+use super::dkim::{self, Signer};
+use super::{dots, header};
+use crate::domain::{Address, Timestamp};
 
+pub use super::body::{Alternative, Fill};
 pub use super::header::Mailbox;
 
-/// Everything one message says.
+/// The SMTP envelope of one message: one recipient each, so that every copy
+/// has an answer of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// The reverse-path, where bounces go. Empty is the null sender `<>`, which
+    /// mail that answers nothing and must not be answered uses (RFC 5321 section 4.5.5).
+    pub from: String,
+    /// The recipient.
+    pub to: Address,
+}
+
+/// One message, ready to be handed over.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// From whom to whom.
+    pub envelope: Envelope,
+    /// What it says.
+    pub content: Content,
+}
+
+/// Headers and body as they travel: CRLF lines of 7-bit text, leading dots
+/// doubled, the final dot not included. It cannot hold anything that would end
+/// the message early (RFC 5321 section 4.5.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    wire: Vec<u8>,
+    dots: usize,
+}
+
+impl Content {
+    /// Takes a finished message.
+    ///
+    /// # Errors
+    /// One sentence when it is not whole CRLF lines of 7-bit text.
+    pub fn new(message: &[u8]) -> Result<Self, String> {
+        let (wire, dots) = dots::stuffed(message)?;
+        Ok(Self { wire, dots })
+    }
+
+    /// Bytes of the message itself, as SIZE counts them (RFC 1870).
+    pub fn size(&self) -> usize {
+        self.wire.len() - self.dots
+    }
+
+    /// The message itself.
+    pub fn message(&self) -> Vec<u8> {
+        dots::unstuffed(&self.wire)
+    }
+
+    pub(super) fn wire(&self) -> &[u8] {
+        &self.wire
+    }
+}
+
+/// The headers of one copy.
 #[derive(Clone, Copy, Debug)]
-pub struct Outgoing<'a> {
+pub struct Head<'a> {
     /// The author.
     pub from: Mailbox<'a>,
     /// The one recipient.
@@ -33,10 +91,6 @@ pub struct Outgoing<'a> {
     /// Adds `Auto-Submitted: auto-generated` (RFC 3834): on confirmations and
     /// notices, not on editions, which a person wrote.
     pub auto_submitted: bool,
-    /// The written text part.
-    pub text: &'a str,
-    /// The HTML part.
-    pub html: &'a str,
 }
 
 /// A newsletter's fixed name in mail.
@@ -57,37 +111,75 @@ pub struct Unsubscribe<'a> {
     pub mailto: Option<&'a str>,
 }
 
-/// Makes the message: CRLF lines of ASCII, none over 998 and rarely one over
-/// 78 characters, one of each header, ending with CRLF.
+/// `=_` can stand in neither encoding: in quoted-printable two hexadecimal
+/// digits or a line end follow every `=`, and base64 has no `_`. So no part
+/// can hold the boundary, whatever it says (RFC 2045 section 6.7, note).
+const BOUNDARY: &str = "=_postroom";
+
+/// A mail with its personal fields unfilled: text, then HTML, as alternatives.
+#[derive(Debug)]
+pub struct Template {
+    parts: [Part; 2],
+}
+
+impl Template {
+    /// Encodes what all copies share.
+    pub fn new(text: &str, html: &str) -> Self {
+        Self { parts: [Part::new(Alternative::Text, text), Part::new(Alternative::Html, html)] }
+    }
+
+    /// One reader's copy: lines of ASCII, none over 998 and rarely one over 78
+    /// characters, one of each header, a signature of each signer before them.
+    ///
+    /// # Errors
+    /// One sentence when a value cannot stand in its place: a control character
+    /// in a header, a Message-ID or link with blanks, a date beyond the year
+    /// 9999, a personal field that `fill` does not know. Nothing a reader's
+    /// input can cause.
+    pub fn copy(&self, head: &Head<'_>, fill: Fill<'_>, signers: &[Signer]) -> Result<Content, String> {
+        let mut pieces = Vec::new();
+        for part in &self.parts {
+            pieces.push(Piece::Own(Encoded::of(&format!("--{BOUNDARY}"))));
+            pieces.extend(part.pieces(fill)?);
+        }
+        pieces.push(Piece::Own(Encoded::of(&format!("--{BOUNDARY}--"))));
+        let mut top = headers(head)?;
+        if !signers.is_empty() {
+            let body = dkim::hash(pieces.iter().map(|piece| &piece.encoded().canonical[..]));
+            let signed: Result<String, String> = signers.iter().map(|one| one.sign(&top, &body, head.date)).collect();
+            top.insert_str(0, &signed?);
+        }
+        top.push_str("\r\n");
+        let length = pieces.iter().map(|piece| piece.encoded().wire.len()).sum::<usize>();
+        let mut wire = Vec::with_capacity(top.len() + length);
+        wire.extend_from_slice(top.as_bytes());
+        pieces.iter().for_each(|piece| wire.extend_from_slice(&piece.encoded().wire));
+        Ok(Content { wire, dots: pieces.iter().map(|piece| piece.encoded().dots).sum() })
+    }
+}
+
+/// A mail that is one reader's alone, from beginning to end.
 ///
 /// # Errors
-/// One sentence when a value cannot stand in its place: a control character in
-/// a header, a Message-ID or link with blanks, a date beyond the year 9999, a
-/// personal field left unfilled. Nothing a reader's input can cause.
-pub fn build(mail: &Outgoing<'_>) -> Result<Vec<u8>, String> {
-    let boundary = boundary(mail.message_id);
-    let mut out = String::with_capacity(1_024 + (mail.text.len() + mail.html.len()) * 5 / 4);
-    identity(&mut out, mail)?;
-    list(&mut out, mail)?;
-    if mail.auto_submitted {
+/// See [`Template::copy`].
+pub fn build(head: &Head<'_>, text: &str, html: &str, signers: &[Signer]) -> Result<Content, String> {
+    Template::new(text, html).copy(head, &|_, _| None, signers)
+}
+
+fn headers(head: &Head<'_>) -> Result<String, String> {
+    let mut out = String::with_capacity(2_048);
+    identity(&mut out, head)?;
+    list(&mut out, head)?;
+    if head.auto_submitted {
         header::push(&mut out, "Auto-Submitted", &["auto-generated".into()])?;
     }
     header::push(&mut out, "MIME-Version", &["1.0".into()])?;
-    let kind = ["multipart/alternative;".into(), format!("boundary=\"{boundary}\"")];
+    let kind = ["multipart/alternative;".into(), format!("boundary=\"{BOUNDARY}\"")];
     header::push(&mut out, "Content-Type", &kind)?;
-    for (subtype, text) in [("plain", mail.text), ("html", mail.html)] {
-        out.push_str("\r\n--");
-        out.push_str(&boundary);
-        out.push_str("\r\n");
-        body::push(&mut out, subtype, text)?;
-    }
-    out.push_str("\r\n--");
-    out.push_str(&boundary);
-    out.push_str("--\r\n");
-    Ok(out.into_bytes())
+    Ok(out)
 }
 
-fn identity(out: &mut String, mail: &Outgoing<'_>) -> Result<(), String> {
+fn identity(out: &mut String, mail: &Head<'_>) -> Result<(), String> {
     header::push(out, "From", &header::mailbox("From", mail.from)?)?;
     header::push(out, "To", &header::mailbox("To", mail.to)?)?;
     if let Some(reply_to) = mail.reply_to {
@@ -103,7 +195,7 @@ fn identity(out: &mut String, mail: &Outgoing<'_>) -> Result<(), String> {
     header::push(out, "Message-ID", &[format!("<{}>", mail.message_id)])
 }
 
-fn list(out: &mut String, mail: &Outgoing<'_>) -> Result<(), String> {
+fn list(out: &mut String, mail: &Head<'_>) -> Result<(), String> {
     if let Some(list) = mail.list {
         if !is_dot_atom(list.id) || list.id.len() > 253 {
             return Err("List-Id is not of the form name.domain".into());
@@ -145,15 +237,6 @@ fn bracketed(link: &str, schemes: &[&str]) -> Result<String, String> {
     }
 }
 
-/// `=_` can stand in neither encoding: in quoted-printable two hexadecimal
-/// digits or a line end follow every `=`, and base64 has no `_`. So no part
-/// can hold the boundary, whatever it says (RFC 2045 section 6.7, note).
-fn boundary(message_id: &str) -> String {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, message_id.as_bytes());
-    let hex: String = digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("=_{hex}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,15 +248,9 @@ mod tests {
         Address::parse("jane.doe@example.org").unwrap()
     }
 
-    fn outgoing<'a>(
-        address: &'a Address,
-        name: &'a str,
-        subject: &'a str,
-        text: &'a str,
-        html: &'a str,
-    ) -> Outgoing<'a> {
+    fn head<'a>(address: &'a Address, name: &'a str, subject: &'a str) -> Head<'a> {
         let mailbox = Mailbox { name: Some(name), address };
-        Outgoing {
+        Head {
             from: mailbox,
             to: mailbox,
             reply_to: Some(mailbox),
@@ -187,9 +264,14 @@ mod tests {
             }),
             edition: Some("weekly-7"),
             auto_submitted: false,
-            text,
-            html,
         }
+    }
+
+    fn built(head: &Head<'_>, text: &str, html: &str) -> Result<String, String> {
+        let content = build(head, text, html, &[])?;
+        assert_eq!(content.size(), content.message().len());
+        assert_eq!(Content::new(&content.message()).unwrap(), content);
+        Ok(String::from_utf8(content.message()).unwrap())
     }
 
     /// What every message must be, whatever it says.
@@ -217,8 +299,8 @@ mod tests {
     #[test]
     fn an_editions_copy_reads_as_its_golden_self() {
         let address = address();
-        let mail = outgoing(&address, "Jane Doe", "Three new posts", "Hello\n", "<p>Grüße</p>\n");
-        let text = String::from_utf8(build(&mail).unwrap()).unwrap();
+        let head = head(&address, "Jane Doe", "Three new posts");
+        let text = built(&head, "Hello\n", "<p>Grüße</p>\n").unwrap();
         let expected = "From: Jane Doe <jane.doe@example.org>\n\
             To: Jane Doe <jane.doe@example.org>\n\
             Reply-To: Jane Doe <jane.doe@example.org>\n\
@@ -231,37 +313,36 @@ mod tests {
             List-Unsubscribe-Post: List-Unsubscribe=One-Click\n\
             Postroom-Edition: weekly-7\n\
             MIME-Version: 1.0\n\
-            Content-Type: multipart/alternative;\n boundary=\"=_BOUNDARY\"\n\
+            Content-Type: multipart/alternative; boundary=\"=_postroom\"\n\
             \n\
-            --=_BOUNDARY\n\
+            --=_postroom\n\
             Content-Type: text/plain; charset=utf-8\n\
             Content-Transfer-Encoding: quoted-printable\n\
             \n\
             Hello\n\
             \n\
-            --=_BOUNDARY\n\
+            --=_postroom\n\
             Content-Type: text/html; charset=utf-8\n\
             Content-Transfer-Encoding: quoted-printable\n\
             \n\
             <p>Gr=C3=BC=C3=9Fe</p>\n\
             \n\
-            --=_BOUNDARY--\n";
-        let boundary = boundary(mail.message_id);
-        assert_eq!(text, expected.replace("=_BOUNDARY", &boundary).replace('\n', "\r\n"));
+            --=_postroom--\n";
+        assert_eq!(text, expected.replace('\n', "\r\n"));
     }
 
     #[test]
     fn transactional_mail_says_it_is_automatic_and_names_no_list() {
         let address = address();
-        let mail = Outgoing {
+        let head = Head {
             reply_to: None,
             list: None,
             unsubscribe: None,
             edition: None,
             auto_submitted: true,
-            ..outgoing(&address, "", "Confirm", "t", "h")
+            ..head(&address, "", "Confirm")
         };
-        let text = String::from_utf8(build(&mail).unwrap()).unwrap();
+        let text = built(&head, "t", "h").unwrap();
         assert!(text.contains("\r\nAuto-Submitted: auto-generated\r\n"));
         for absent in ["List-", "Reply-To", "Postroom-Edition", "Precedence"] {
             assert!(!text.contains(absent), "{absent}");
@@ -271,32 +352,57 @@ mod tests {
     #[test]
     fn what_cannot_stand_in_a_header_is_refused() {
         let address = address();
-        let good = outgoing(&address, "n", "s", "t", "h");
+        let good = head(&address, "n", "s");
         let unsubscribe = |url| Some(Unsubscribe { url, mailto: None });
         for wrong in [
-            Outgoing { subject: "a\r\nBcc: x@example.org", ..good },
-            Outgoing { message_id: "a b@example.org", ..good },
-            Outgoing { message_id: "a@b@c", ..good },
-            Outgoing { message_id: "a@b>\r\nX: y", ..good },
-            Outgoing { edition: Some("1\n2"), ..good },
-            Outgoing { list: Some(List { title: "a\0", id: "b.c" }), ..good },
-            Outgoing { list: Some(List { title: "a", id: "b c" }), ..good },
-            Outgoing { unsubscribe: unsubscribe("https://x/>\r\nX: y"), ..good },
-            Outgoing { unsubscribe: unsubscribe("javascript:x"), ..good },
-            Outgoing { date: Timestamp(300_000_000_000_000), ..good },
-            Outgoing { html: "a\u{2}b", ..good },
+            Head { subject: "a\r\nBcc: x@example.org", ..good },
+            Head { message_id: "a b@example.org", ..good },
+            Head { message_id: "a@b@c", ..good },
+            Head { message_id: "a@b>\r\nX: y", ..good },
+            Head { edition: Some("1\n2"), ..good },
+            Head { list: Some(List { title: "a\0", id: "b.c" }), ..good },
+            Head { list: Some(List { title: "a", id: "b c" }), ..good },
+            Head { unsubscribe: unsubscribe("https://x/>\r\nX: y"), ..good },
+            Head { unsubscribe: unsubscribe("javascript:x"), ..good },
+            Head { date: Timestamp(300_000_000_000_000), ..good },
         ] {
-            assert!(build(&wrong).is_err(), "{wrong:?}");
+            assert!(built(&wrong, "t", "h").is_err(), "{wrong:?}");
         }
+        let unfilled = built(&good, "t", "a\u{2}b").unwrap_err();
+        assert!(unfilled.contains("text/html part holds the control character U+0002"), "{unfilled}");
+    }
+
+    /// A line end and a field now and then, and text that both encodings meet at their worst.
+    fn with_fields() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            4 => "[a-z .=\\t]{0,90}",
+            2 => "[а-я中é ]{0,60}",
+            2 => Just("\r\n".to_owned()),
+            1 => "[\x11\x12]",
+        ];
+        proptest::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
     }
 
     proptest! {
+        #[test]
+        fn a_copy_filled_in_is_the_copy_that_was_never_shared(
+            text in with_fields(), html in with_fields(), one in "[а-яa-z. ]{0,200}", two in "\\PC{0,30}\n?\\PC{0,100}",
+        ) {
+            let address = address();
+            let head = head(&address, "Jane", "Subject");
+            let value = |c: char| if c == '\u{11}' { one.clone() } else { two.clone() };
+            let shared = Template::new(&text, &html).copy(&head, &|_, c| Some(value(c)), &[]).unwrap();
+            let filled = |part: &str| part.replace('\u{11}', &one).replace('\u{12}', &two);
+            let alone = build(&head, &filled(&text), &filled(&html), &[]).unwrap();
+            prop_assert_eq!(String::from_utf8(shared.wire).unwrap(), String::from_utf8(alone.wire).unwrap());
+        }
+
         #[test]
         fn whatever_it_says_it_reads_back_the_same(
             name in "\\PC{0,80}", subject in "\\PC{0,200}", text in "(\\PC|[\\r\\n\\t]){0,300}", html in "(\\PC|[\\r\\n\\t .=]){0,300}",
         ) {
             let address = address();
-            let bytes = build(&outgoing(&address, &name, &subject, &text, &html)).unwrap();
+            let bytes = built(&head(&address, &name, &subject), &text, &html).unwrap().into_bytes();
             assert_well_formed(&bytes);
             let mail = MessageParser::default().parse(&bytes).unwrap();
             prop_assert_eq!(mail.subject().unwrap_or_default(), subject);
@@ -305,7 +411,7 @@ mod tests {
             }
             prop_assert_eq!(mail.message_id(), Some("abc.def@news.example.org"));
             for (part, said) in [(mail.text_part(0), text), (mail.html_part(0), html)] {
-                prop_assert_eq!(part.unwrap().text_contents().unwrap(), body::with_crlf(&said));
+                prop_assert_eq!(part.unwrap().text_contents().unwrap(), super::super::body::with_crlf(&said));
                 prop_assert!(part.unwrap().content_type().is_some());
             }
         }
@@ -314,8 +420,8 @@ mod tests {
         fn any_characters_are_either_refused_or_well_formed(said in proptest::collection::vec(any::<char>(), 0..60), odd in "[\\x00-\\x20]{0,1}") {
             let address = address();
             let said: String = said.into_iter().collect::<String>() + &odd;
-            match build(&outgoing(&address, &said, &said, &said, &said)) {
-                Ok(bytes) => assert_well_formed(&bytes),
+            match built(&head(&address, &said, &said), &said, &said) {
+                Ok(message) => assert_well_formed(message.as_bytes()),
                 Err(reason) => prop_assert!(reason.contains("control character"), "{}", reason),
             }
         }

@@ -19,21 +19,11 @@ mod wire;
 
 use futures_util::future::BoxFuture;
 
+use crate::domain::Fault;
 use crate::domain::delivery::{Mark, Report};
-use crate::domain::{Address, Fault};
 
+pub use message::{Content, Envelope, Message};
 pub use relay::{RelayConfig, Route};
-
-/// The SMTP envelope of one message: one recipient each, so that every copy
-/// has an answer of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Envelope {
-    /// The reverse-path, where bounces go. Empty is the null sender `<>`, which
-    /// mail that answers nothing and must not be answered uses (RFC 5321 section 4.5.5).
-    pub from: String,
-    /// The recipient.
-    pub to: Address,
-}
 
 /// The ledger's answer to "may the content leave?". It is awaited to its end,
 /// never dropped half-way: a mark may be durable although nobody listens.
@@ -60,18 +50,21 @@ pub trait Transport: Send + Sync {
 pub trait Connection: Send {
     /// Hands one message over.
     ///
-    /// Content leaves only after `mark` answers [`Mark::Granted`]; MAIL and
-    /// RCPT may travel before, and when they are refused the mark is not asked
-    /// for. `content` is a whole message in CRLF lines, as [`message::build`]
-    /// makes it; the final dot and the doubling of leading dots are added here.
+    /// Content leaves only after `mark` answers [`Mark::Granted`]; MAIL, RCPT
+    /// and DATA may travel before, and when they are refused the mark is not
+    /// asked for.
+    ///
+    /// `next` is the message that will be handed over after this one: where the
+    /// relay allows it, its MAIL, RCPT and DATA travel with this one's content.
+    /// Should another one come instead, or none, only the connection is lost.
     ///
     /// Every phase has its own deadline, so the future always ends: do not put
     /// a timeout around it. Dropping it half-way makes the connection unusable
     /// and leaves the fate of a marked message unknown.
     fn hand_over<'a>(
         &'a mut self,
-        envelope: &'a Envelope,
-        content: &'a [u8],
+        message: &'a Message,
+        next: Option<&'a Message>,
         mark: MarkFuture<'a>,
     ) -> BoxFuture<'a, Report>;
 

@@ -1,36 +1,48 @@
-//! One open connection to a relay, one message at a time, the phase known at
-//! every failure:
+//! One open connection to a relay, one message in hand at a time, the phase
+//! known at every failure:
 //!
 //! | phase | deadline | a failure is |
 //! |---|---|---|
 //! | MAIL, RCPT | command | a definite no |
-//! | the mark | none: the ledger answers | withheld when denied, after RSET |
+//! | the mark | none: the ledger answers | withheld when denied |
 //! | DATA | data | a definite no |
-//! | content, up to the last CRLF | write, each piece | a definite no |
-//! | dot | dot | *uncertain* once its first byte left, but for a complete reply |
+//! | content, up to its last byte | write, each piece | a definite no |
+//! | dot | dot | *uncertain* once its first byte may have left, but for a complete reply |
 //!
 //! Everything before the dot has a deadline together, too. After a timeout, a
 //! broken stream or a reply out of place the connection is never used again:
 //! its replies could be those of an earlier command.
+//!
+//! Where the relay offers PIPELINING (RFC 2920), MAIL, RCPT and DATA travel
+//! together, and those of the next message with the content of this one, so
+//! that a message costs one round trip:
+//!
+//! ```text
+//! we     content 1, dot 1, MAIL 2, RCPT 2, DATA 2           content 2, dot 2, MAIL 3, ...
+//! relay                               250 1, 250, 250, 354
+//! ledger                                    outcome 1, mark 2
+//! ```
+//!
+//! Content never travels early: it waits for its mark. Whoever does not get it
+//! hangs up, for after DATA there is no other way to say nothing.
 
-use std::fmt::Display;
+use std::io::{self, IoSlice};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
-use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
+use lettre::transport::smtp::commands::{Mail, Quit, Rcpt};
 use lettre::transport::smtp::extension::MailParameter;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout};
 
 use super::relay::{Deadlines, Reuse};
 use super::reply::{self, late};
+use super::smtp::Offers;
 use super::wire::Wire;
-use super::{Connection, Envelope, MarkFuture, dots};
+use super::{Connection, MarkFuture, Message};
 use crate::domain::delivery::{Mark, Phase, Reply, Report};
 
-/// Content is written in pieces of this size, each with its own deadline.
-const PIECE: usize = 65_536;
 /// How long a relay that broke off before the dot may take to say why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -43,12 +55,29 @@ pub(super) struct Line {
 /// A connection that is greeted, encrypted and logged in as configured.
 pub(super) struct Session {
     line: Line,
-    size: Option<usize>,
+    offers: Offers,
     deadlines: Deadlines,
     reuse: Reuse,
     opened: Instant,
     handed: u32,
     broken: bool,
+    /// What travelled with the content of the message before.
+    announced: Option<Commands>,
+}
+
+/// The commands before a message's content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Commands {
+    mail: String,
+    rcpt: String,
+}
+
+const DATA: &str = "DATA\r\n";
+
+impl Commands {
+    fn together(&self) -> String {
+        [&self.mail, &self.rcpt, DATA].concat()
+    }
 }
 
 /// How the conversation goes on after a message.
@@ -61,61 +90,141 @@ enum Next {
 type Ending = Result<(Report, Next), Report>;
 
 impl Session {
-    pub(super) fn new(line: Line, size: Option<usize>, deadlines: Deadlines, reuse: Reuse) -> Self {
-        Self { line, size, deadlines, reuse, opened: Instant::now(), handed: 0, broken: false }
+    pub(super) fn new(line: Line, offers: Offers, deadlines: Deadlines, reuse: Reuse) -> Self {
+        let opened = Instant::now();
+        Self { line, offers, deadlines, reuse, opened, handed: 0, broken: false, announced: None }
     }
 
-    async fn message(&mut self, envelope: &Envelope, content: &[u8], mark: MarkFuture<'_>) -> Ending {
+    async fn message(&mut self, message: &Message, next: Option<&Message>, mark: MarkFuture<'_>) -> Ending {
         let until = Instant::now() + self.deadlines.before_dot();
-        let (mail, rcpt, wire) = match self.prepare(envelope, content) {
-            Ok(prepared) => prepared,
-            Err(report) => return Ok((report, Next::Message)),
+        let commands = match self.commands(message) {
+            Ok(commands) => commands,
+            Err(report) => return self.unspoken(report),
         };
-        let command = self.deadlines.command;
-        let reply = self.ask(Phase::Mail, &mail, within(command, until)).await?;
-        if !is_done(&reply) {
-            return refused(Phase::Mail, reply);
+        let no = if self.offers.pipelining {
+            match self.announced.take() {
+                Some(announced) if announced == commands => {}
+                Some(_) => return Err(Report::broken(Phase::Mail, "the connection awaits another message")),
+                None => self.say(Phase::Mail, &commands.together(), within(self.deadlines.write, until)).await?,
+            }
+            self.answers(until, mark).await?
+        } else {
+            self.step_by_step(&commands, until, mark).await?
+        };
+        if let Some(ending) = no {
+            return Ok(ending);
         }
-        let reply = self.ask(Phase::Rcpt, &rcpt, within(command, until)).await?;
-        if !is_done(&reply) {
-            return refused(Phase::Rcpt, reply);
-        }
-        if mark.await == Mark::Denied {
-            return Ok((Report::withheld(Phase::Rcpt), Next::Reset));
-        }
-        let reply = self.ask(Phase::Data, &Data, within(self.deadlines.data, until)).await?;
-        if reply.code != 354 {
-            return refused(Phase::Data, reply);
-        }
-        self.content(&wire, until).await?;
+        let announced = next.filter(|_| self.may_announce()).and_then(|next| self.commands(next).ok());
+        self.content(message.content.wire(), announced.as_ref(), until).await?;
+        self.announced = announced;
         self.dot().await
     }
 
     /// What will be said, or why it need not be: that costs no round trip.
-    fn prepare(&self, envelope: &Envelope, content: &[u8]) -> Result<(Mail, Rcpt, Vec<u8>), Report> {
+    fn commands(&self, message: &Message) -> Result<Commands, Report> {
         let ours = |why: &str| Report::broken(Phase::Mail, why);
         let address = |text: &str| text.parse::<lettre::Address>().ok().filter(|_| text.is_ascii());
-        let from = match envelope.from.as_str() {
+        let from = match message.envelope.from.as_str() {
             "" => None,
             from => Some(address(from).ok_or_else(|| ours("the sender's address is not one"))?),
         };
-        let to = address(envelope.to.as_str()).ok_or_else(|| ours("the recipient's address is not one"))?;
-        let wire = dots::stuffed(content).map_err(|why| ours(&why))?;
-        let mut parameters = Vec::new();
-        if let Some(most) = self.size {
-            if content.len() > most {
+        let to = address(message.envelope.to.as_str()).ok_or_else(|| ours("the recipient's address is not one"))?;
+        let (size, mut parameters) = (message.content.size(), Vec::new());
+        if let Some(most) = self.offers.size {
+            if size > most {
                 // What the relay would say, so that the ledger classes it alike (RFC 1870 section 6.1).
-                let text = format!("5.3.4 not sent: {} bytes, and the relay takes {most}", content.len());
+                let text = format!("5.3.4 not sent: {size} bytes, and the relay takes {most}");
                 return Err(Report::replied(Phase::Mail, Reply::new(552, &text)));
             }
-            parameters.push(MailParameter::Size(content.len()));
+            parameters.push(MailParameter::Size(size));
         }
-        Ok((Mail::new(from, parameters), Rcpt::new(to, Vec::new()), wire))
+        let (mail, rcpt) = (Mail::new(from, parameters), Rcpt::new(to, Vec::new()));
+        Ok(Commands { mail: mail.to_string(), rcpt: rcpt.to_string() })
+    }
+
+    /// A message that need not be tried does no harm, unless the relay awaits another one.
+    fn unspoken(&self, report: Report) -> Ending {
+        if self.announced.is_none() { Ok((report, Next::Message)) } else { Err(report) }
+    }
+
+    fn may_announce(&self) -> bool {
+        self.offers.pipelining && self.has_time_left()
+    }
+
+    fn has_time_left(&self) -> bool {
+        self.handed < self.reuse.messages && self.opened.elapsed() < self.reuse.age
+    }
+
+    /// MAIL, RCPT and DATA each after the answer to the one before; `None` when the content is awaited.
+    async fn step_by_step(
+        &mut self,
+        commands: &Commands,
+        until: Instant,
+        mark: MarkFuture<'_>,
+    ) -> Result<Option<(Report, Next)>, Report> {
+        let limit = self.deadlines.command;
+        for (phase, command) in [(Phase::Mail, &commands.mail), (Phase::Rcpt, &commands.rcpt)] {
+            let reply = self.ask(phase, command, within(limit, until)).await?;
+            if !is_done(&reply) {
+                return refused(phase, reply).map(Some);
+            }
+        }
+        if mark.await == Mark::Denied {
+            return Ok(Some((Report::withheld(Phase::Rcpt), Next::Reset)));
+        }
+        let reply = self.ask(Phase::Data, DATA, within(self.deadlines.data, until)).await?;
+        if reply.code == 354 { Ok(None) } else { refused(Phase::Data, reply).map(Some) }
+    }
+
+    /// The answers to MAIL, RCPT and DATA sent together; `None` when the content is awaited.
+    async fn answers(&mut self, until: Instant, mark: MarkFuture<'_>) -> Result<Option<(Report, Next)>, Report> {
+        let mut no = None;
+        for phase in [Phase::Mail, Phase::Rcpt] {
+            let reply = self.hear(phase, within(self.deadlines.command, until)).await?;
+            if !is_done(&reply) && no.is_none() {
+                if !is_no(&reply) {
+                    return refused(phase, reply).map(Some);
+                }
+                no = Some((phase, reply));
+            }
+        }
+        if let Some((phase, reply)) = no {
+            let data = self.hear(Phase::Data, within(self.deadlines.data, until)).await;
+            // A relay that opens the content all the same can only be left by hanging up (RFC 2920 section 3.1).
+            let goes_on = data.is_ok_and(|data| data.code >= 400 && is_in_order(&data));
+            return if goes_on { refused(phase, reply).map(Some) } else { Err(Report::replied(phase, reply)) };
+        }
+        if mark.await == Mark::Denied {
+            return Err(Report::withheld(Phase::Data));
+        }
+        let reply = self.hear(Phase::Data, within(self.deadlines.data, until)).await?;
+        if reply.code == 354 { Ok(None) } else { refused(Phase::Data, reply).map(Some) }
     }
 
     /// One command and its complete answer.
-    async fn ask(&mut self, phase: Phase, command: &impl Display, limit: Duration) -> Result<Reply, Report> {
-        match timeout(limit, self.line.lettre.command(command)).await {
+    async fn ask(&mut self, phase: Phase, command: &str, limit: Duration) -> Result<Reply, Report> {
+        let until = Instant::now() + limit;
+        self.say(phase, command, limit).await?;
+        self.hear(phase, within(limit, until)).await
+    }
+
+    async fn say(&mut self, phase: Phase, text: &str, limit: Duration) -> Result<(), Report> {
+        let written = timeout(limit, async {
+            self.line.wire.write_all(text.as_bytes()).await?;
+            self.line.wire.flush().await
+        });
+        match written.await {
+            Ok(Ok(())) => Ok(()),
+            // What the relay said before it hung up tells more than that it did.
+            Ok(Err(error)) => Err(self.broken_off(phase, reply::trouble(&error)).await),
+            Err(_) => Err(Report::broken(phase, late("the relay took no command", limit))),
+        }
+    }
+
+    /// One complete answer.
+    async fn hear(&mut self, phase: Phase, limit: Duration) -> Result<Reply, Report> {
+        self.line.wire.await_reply();
+        match timeout(limit, self.line.lettre.read_response()).await {
             Ok(result) => reply::read(result, self.line.wire.has_ended()).map_err(|why| Report::broken(phase, why)),
             Err(_) => {
                 let what = format!("no answer to {}", phase.as_str().to_uppercase());
@@ -124,55 +233,63 @@ impl Session {
         }
     }
 
-    /// Everything but the final dot, past lettre, into the hands of the operating system.
-    async fn content(&mut self, wire: &[u8], until: Instant) -> Result<(), Report> {
-        for piece in wire.chunks(PIECE) {
-            let limit = within(self.deadlines.write, until);
-            let written = timeout(limit, async {
-                self.line.wire.write_all(piece).await?;
-                self.line.wire.flush().await
-            });
-            let why = match written.await {
-                Ok(Ok(())) => continue,
+    /// The content, its dot and what is announced, past lettre, into the hands of the operating system.
+    async fn content(&mut self, wire: &[u8], announced: Option<&Commands>, until: Instant) -> Result<(), Report> {
+        let tail = format!(".\r\n{}", announced.map(Commands::together).unwrap_or_default());
+        let mut slices = [IoSlice::new(wire), IoSlice::new(tail.as_bytes())];
+        let (mut rest, mut taken) = (&mut slices[..], 0);
+        while taken < wire.len() + tail.len() {
+            let before_dot = taken <= wire.len();
+            if before_dot && !self.line.wire.is_quiet() {
+                let why = "the relay did not wait for the end of the message";
+                return Err(self.broken_off(Phase::Content, why.into()).await);
+            }
+            let limit = if before_dot { within(self.deadlines.write, until) } else { self.deadlines.write };
+            let why = match timeout(limit, self.line.wire.write_vectored(rest)).await {
+                Ok(Ok(count)) if count > 0 => {
+                    taken += count;
+                    IoSlice::advance_slices(&mut rest, count);
+                    continue;
+                }
+                Ok(Ok(_)) => reply::trouble(&io::ErrorKind::BrokenPipe.into()),
                 Ok(Err(error)) => reply::trouble(&error),
                 Err(_) => late("the relay took no content", limit),
             };
-            return Err(self.broken_off(why).await);
+            let phase = if before_dot { Phase::Content } else { Phase::Dot };
+            return Err(self.broken_off(phase, why).await);
         }
-        if self.line.wire.is_quiet() {
-            Ok(())
-        } else {
-            Err(self.broken_off("the relay did not wait for the end of the message".into()).await)
-        }
-    }
-
-    /// The relay would have no more of it. If it said why, that decides.
-    async fn broken_off(&mut self, why: String) -> Report {
-        let words = timeout(LAST_WORDS, self.line.lettre.read_response()).await;
-        match words.map(|result| reply::read(result, self.line.wire.has_ended())) {
-            Ok(Ok(reply)) if reply.code >= 400 => Report::replied(Phase::Content, reply),
-            Ok(Err(end)) if self.line.wire.has_ended() => Report::broken(Phase::Content, end),
-            _ => Report::broken(Phase::Content, why),
+        match timeout(self.deadlines.write, self.line.wire.flush()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(self.broken_off(Phase::Dot, reply::trouble(&error)).await),
+            Err(_) => Err(Report::broken(Phase::Dot, late("the relay took no content", self.deadlines.write))),
         }
     }
 
-    /// The final dot. From its first byte on only a complete reply counts.
+    /// The relay would have no more. If it said why, that decides.
+    async fn broken_off(&mut self, phase: Phase, why: String) -> Report {
+        match self.hear(phase, LAST_WORDS).await {
+            Ok(reply) if reply.code >= 400 => Report::replied(phase, reply),
+            Err(end) if self.line.wire.has_ended() => end,
+            _ => Report::broken(phase, why),
+        }
+    }
+
+    /// The answer to the final dot. Only a complete reply counts.
     async fn dot(&mut self) -> Ending {
-        let before = self.line.wire.sent();
-        match self.ask(Phase::Dot, &".\r\n", self.deadlines.dot).await {
-            Ok(reply) if is_done(&reply) => Ok((Report::replied(Phase::Dot, reply), Next::Message)),
+        let reply = self.hear(Phase::Dot, self.deadlines.dot).await?;
+        let announced = self.announced.is_some();
+        match (is_done(&reply), is_in_order(&reply)) {
+            (true, _) => Ok((Report::replied(Phase::Dot, reply), Next::Message)),
             // Some relays keep a message they refused here open (seen: aiosmtpd
             // after a fault of its own) and would refuse the next one for it.
-            Ok(reply) if is_in_order(&reply) => Ok((Report::replied(Phase::Dot, reply), Next::Reset)),
-            Ok(reply) => Err(Report::replied(Phase::Dot, reply)),
-            Err(report) if self.line.wire.sent() == before => Err(Report::broken(Phase::Content, report.detail)),
-            Err(report) => Err(report),
+            (_, true) if !announced => Ok((Report::replied(Phase::Dot, reply), Next::Reset)),
+            _ => Err(Report::replied(Phase::Dot, reply)),
         }
     }
 
     /// Whether the relay has forgotten the message and awaits another.
     async fn reset(&mut self) -> bool {
-        matches!(self.ask(Phase::Mail, &Rset, self.deadlines.reset).await, Ok(reply) if is_done(&reply))
+        matches!(self.ask(Phase::Mail, "RSET\r\n", self.deadlines.reset).await, Ok(reply) if is_done(&reply))
     }
 }
 
@@ -190,6 +307,11 @@ fn is_in_order(reply: &Reply) -> bool {
     is_done(reply) || ((400..=599).contains(&reply.code) && reply.code != 421)
 }
 
+/// A complete no after which the conversation goes on.
+fn is_no(reply: &Reply) -> bool {
+    reply.code >= 400 && is_in_order(reply) && reply.code != 503
+}
+
 /// A no before the content, or an answer that has no place there.
 fn refused(phase: Phase, reply: Reply) -> Ending {
     // 503 is no word about this message: the relay is somewhere else in the conversation.
@@ -205,8 +327,8 @@ fn refused(phase: Phase, reply: Reply) -> Ending {
 impl Connection for Session {
     fn hand_over<'a>(
         &'a mut self,
-        envelope: &'a Envelope,
-        content: &'a [u8],
+        message: &'a Message,
+        next: Option<&'a Message>,
         mark: MarkFuture<'a>,
     ) -> BoxFuture<'a, Report> {
         Box::pin(async move {
@@ -217,7 +339,7 @@ impl Connection for Session {
             // a connection whose next reply belongs to this message.
             self.broken = true;
             self.handed += 1;
-            match self.message(envelope, content, mark).await {
+            match self.message(message, next, mark).await {
                 Ok((report, Next::Message)) => {
                     self.broken = false;
                     report
@@ -232,17 +354,16 @@ impl Connection for Session {
     }
 
     fn is_usable(&self) -> bool {
-        !self.broken
-            && self.handed < self.reuse.messages
-            && self.opened.elapsed() < self.reuse.age
-            && self.line.wire.is_quiet()
+        let awaited = self.announced.is_some();
+        !self.broken && (awaited || (self.has_time_left() && self.line.wire.is_quiet()))
     }
 
     fn close(mut self: Box<Self>) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             // A broken connection is dropped without another byte: TLS could
-            // still hold a dot that was reported as never sent.
-            if !self.broken {
+            // still hold a dot that was reported as never sent. So is one that
+            // awaits content: everything we say would be content.
+            if !self.broken && self.announced.is_none() {
                 let polite = async {
                     let _ = self.line.lettre.command(Quit).await;
                     let _ = self.line.wire.shutdown().await;

@@ -72,11 +72,11 @@ impl Smtp {
             self.start_tls(&mut line).await?;
         }
         // lettre keeps four keywords only, and after our STARTTLS the old ones.
-        let keywords = Keywords::read(&self.say(&mut line, "EHLO", Ehlo::new(hello)).await?);
+        let offers = Offers::read(&self.say(&mut line, "EHLO", Ehlo::new(hello)).await?);
         if self.config.username.is_some() {
-            self.log_in(&mut line, &keywords).await?;
+            self.log_in(&mut line, &offers).await?;
         }
-        Ok(Session::new(line, keywords.size, limits, self.config.reuse))
+        Ok(Session::new(line, offers, limits, self.config.reuse))
     }
 
     /// Tries each address of the relay in turn; all share one deadline.
@@ -129,7 +129,7 @@ impl Smtp {
     }
 
     /// RFC 4954. Only ever called over TLS; that is made sure of once more here.
-    async fn log_in(&self, line: &mut Line, keywords: &Keywords) -> Result<(), No> {
+    async fn log_in(&self, line: &mut Line, offers: &Offers) -> Result<(), No> {
         let (Some(user), Some(password)) = (&self.config.username, &self.config.password) else { return Ok(()) };
         if !line.wire.is_encrypted() {
             return Err(No::Broken("the connection is not encrypted, so no password was sent".into()));
@@ -137,7 +137,7 @@ impl Smtp {
         let known = [Mechanism::Plain, Mechanism::Login, Mechanism::Xoauth2];
         let mechanism = known
             .into_iter()
-            .find(|mechanism| keywords.auth.iter().any(|offered| *offered == mechanism.to_string()))
+            .find(|mechanism| offers.auth.iter().any(|offered| *offered == mechanism.to_string()))
             .ok_or_else(|| No::Broken("the relay offers no way to log in that we know".into()))?;
         let credentials = Credentials::new(user.clone(), password.expose_secret().to_owned());
         let odd = |_| No::Broken("the relay's way to log in is not understood".into());
@@ -223,25 +223,28 @@ impl From<&io::Error> for No {
 
 /// What the relay's answer to EHLO offers that we use.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Keywords {
+pub(super) struct Offers {
     /// RFC 1870; nothing when it names no limit.
-    size: Option<usize>,
+    pub(super) size: Option<usize>,
+    /// RFC 2920.
+    pub(super) pipelining: bool,
     auth: Vec<String>,
 }
 
-impl Keywords {
+impl Offers {
     fn read(response: &Response) -> Self {
-        let mut keywords = Self::default();
+        let mut offers = Self::default();
         for line in response.message().skip(1) {
             let upper = line.to_ascii_uppercase();
             let mut words = upper.split_ascii_whitespace();
             match words.next() {
-                Some("SIZE") => keywords.size = words.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0),
-                Some("AUTH") => keywords.auth.extend(words.map(str::to_owned)),
+                Some("SIZE") => offers.size = words.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0),
+                Some("PIPELINING") => offers.pipelining = true,
+                Some("AUTH") => offers.auth.extend(words.map(str::to_owned)),
                 _ => {}
             }
         }
-        keywords
+        offers
     }
 }
 

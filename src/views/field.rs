@@ -34,10 +34,6 @@ impl Field {
             Self::Manage => "\u{13}",
         }
     }
-
-    fn marked(c: char) -> Option<Self> {
-        Self::ALL.into_iter().find(|field| field.mark().starts_with(c))
-    }
 }
 
 /// One reader's values.
@@ -52,30 +48,32 @@ pub struct Values {
 }
 
 impl Values {
-    fn of(&self, field: Field) -> &str {
-        match field {
+    /// What stands in the place of a mark of a frozen mail: escaped for the HTML
+    /// part; in the text part the sentence is wrapped like the text around it.
+    /// `None` when no field has this mark.
+    pub fn value(&self, mark: char, html: bool) -> Option<String> {
+        let field = Field::ALL.into_iter().find(|field| field.mark().starts_with(mark))?;
+        let value = line(match field {
             Field::Why => &self.why,
             Field::Unsubscribe => &self.unsubscribe_url,
             Field::Manage => &self.manage_url,
-        }
+        });
+        Some(match field {
+            _ if html => escape(&value),
+            Field::Why => wrap(&value, COLUMNS, 0),
+            _ => value,
+        })
     }
 }
 
-/// Fills one part of a frozen mail for one reader: `html` escapes the values,
-/// otherwise the sentence is wrapped like the text around it. Values cannot
-/// bring further fields in.
+/// Fills one part of a frozen mail for one reader; see [`Values::value`].
+/// Values cannot bring further fields in.
 pub fn fill(part: &str, values: &Values, html: bool) -> String {
     let mut filled = String::with_capacity(part.len() + 512);
     for c in part.chars() {
-        let Some(field) = Field::marked(c) else {
-            filled.push(c);
-            continue;
-        };
-        let value = line(values.of(field));
-        match field {
-            _ if html => filled.push_str(&escape(&value)),
-            Field::Why => filled.push_str(&wrap(&value, COLUMNS, 0)),
-            _ => filled.push_str(&value),
+        match values.value(c, html) {
+            Some(value) => filled.push_str(&value),
+            None => filled.push(c),
         }
     }
     filled

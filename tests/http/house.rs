@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
 use postroom::archive::{Archive, Rules};
-use postroom::context::{Clock, Context, Ids, Looks, Site, Wake};
+use postroom::context::{Clock, Context, Ids, Site, Wake};
 use postroom::domain::edition::{Group, State};
 use postroom::domain::post::{Access, Entry, Topic};
 use postroom::domain::subscription::{Consent, ConsentAct, Status, Subscription};
@@ -231,14 +231,13 @@ fn context(settings: Settings, store: Store, clock: Arc<StandingClock>) -> Conte
     Context {
         archive: Arc::new(Archive::new(rules).unwrap()),
         transport: transport::open(RelayConfig::parse("smtp://127.0.0.1:9").unwrap()).unwrap(),
-        signer: None,
+        signers: Vec::new(),
         settings,
         store,
         clock,
         ids: Arc::new(NoChance),
         keys: KeyRing::new(&[vec![1; 32]]).unwrap(),
         words: Words::english(),
-        looks: Looks::default(),
         site: Site::default(),
         wake: Wake::default(),
     }

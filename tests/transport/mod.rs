@@ -2,6 +2,7 @@
 //! be what happened, whatever the relay does.
 
 mod phases;
+mod pipelining;
 mod security;
 
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use postroom::domain::Address;
 use postroom::domain::delivery::{Mark, Outcome, Phase, Report};
 use postroom::transport::relay::{Deadlines, Tls};
-use postroom::transport::{Connection, Envelope, RelayConfig, Route, Transport, open};
+use postroom::transport::{Connection, Content, Envelope, Message, RelayConfig, Route, Transport, open};
 
 use crate::faultsink::{Act, Sink};
 
@@ -48,8 +49,12 @@ fn envelope(to: &str) -> Envelope {
     Envelope { from: "bounces+1@news.example.org".into(), to: Address::parse(to).unwrap() }
 }
 
+fn message(to: &str, content: &[u8]) -> Message {
+    Message { envelope: envelope(to), content: Content::new(content).unwrap() }
+}
+
 async fn send(connection: &mut Box<dyn Connection>, to: &str) -> Report {
-    connection.hand_over(&envelope(to), MAIL, Box::pin(async { Mark::Granted })).await
+    connection.hand_over(&message(to, MAIL), None, Box::pin(async { Mark::Granted })).await
 }
 
 /// One message on a connection of its own.

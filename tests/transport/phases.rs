@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postroom::domain::delivery::{Mark, Outcome, Phase};
-use postroom::transport::{Envelope, open};
+use postroom::transport::{Content, Envelope, Message, open};
 
-use super::{JANE, MAIL, assert_report, config, connected, envelope, hasty, relay, send, send_one};
+use super::{JANE, MAIL, assert_report, config, connected, envelope, hasty, message, relay, send, send_one};
 use crate::faultsink::{self, Act, Script, Step};
 
 /// The steps that stand before the content, and the phase a failure in them is told as.
@@ -156,7 +156,7 @@ async fn content_waits_for_the_mark_and_without_it_nothing_leaves() {
         );
         Mark::Denied
     });
-    let report = connection.hand_over(&envelope(JANE), MAIL, mark).await;
+    let report = connection.hand_over(&message(JANE, MAIL), None, mark).await;
     assert_report(&report, Outcome::Withheld, Phase::Rcpt, "");
     assert!(sink.accepted().is_empty() && !sink.commands().contains(&"DATA".to_owned()));
     assert_eq!(sink.commands().last().unwrap(), "RSET");
@@ -169,7 +169,7 @@ async fn the_mark_is_not_asked_for_when_the_recipient_is_refused() {
     let sink = faultsink::start(Script::new().on(Step::Rcpt, "", Act::say("550 5.1.1 no"))).await;
     let mut connection = connected(&sink).await;
     let never = Box::pin(async { panic!("the mark was asked for") });
-    let report = connection.hand_over(&envelope(JANE), MAIL, never).await;
+    let report = connection.hand_over(&message(JANE, MAIL), None, never).await;
     assert_report(&report, Outcome::Refused, Phase::Rcpt, "550 5.1.1 no");
 }
 
@@ -213,7 +213,7 @@ async fn in_the_middle_of_the_content_every_failure_is_a_definite_no() {
     ] {
         let sink = faultsink::start(Script::new().on(Step::Content, "", act.clone())).await;
         let mut connection = open(hasty(config(&sink), &act)).unwrap().connect().await.unwrap();
-        let report = connection.hand_over(&envelope(JANE), &large(), Box::pin(async { Mark::Granted })).await;
+        let report = connection.hand_over(&message(JANE, &large()), None, Box::pin(async { Mark::Granted })).await;
         let refused = report.outcome == Outcome::Refused && matches!(act, Act::SayAndHangUp(_));
         assert!(refused || report.outcome == Outcome::Deferred, "{act:?}: {report:?}");
         assert!(report.phase == Phase::Content && report.reason().contains(reason), "{act:?}: {report:?}");
@@ -225,7 +225,7 @@ async fn in_the_middle_of_the_content_every_failure_is_a_definite_no() {
 async fn a_no_in_the_middle_of_the_content_that_reads_on_is_kept_with_its_reason() {
     let sink = faultsink::start(Script::new().on(Step::Content, "", Act::say("552 5.3.4 too large"))).await;
     let mut connection = connected(&sink).await;
-    let report = connection.hand_over(&envelope(JANE), &large(), Box::pin(async { Mark::Granted })).await;
+    let report = connection.hand_over(&message(JANE, &large()), None, Box::pin(async { Mark::Granted })).await;
     assert_report(&report, Outcome::Refused, Phase::Content, "552 5.3.4 too large");
     assert!(!connection.is_usable() && sink.accepted().is_empty());
 }
@@ -265,15 +265,16 @@ async fn content_that_could_smuggle_a_second_message_is_never_sent() {
     let sink = faultsink::start(Script::new()).await;
     let mut connection = connected(&sink).await;
     for wrong in [&b"a\n.\n\r\n"[..], b"a\r.\r\r\n", b"a\r\n.\n\r\n", b"no end", b"\xc3\xa9\r\n"] {
-        let report = connection.hand_over(&envelope(JANE), wrong, Box::pin(async { Mark::Granted })).await;
-        assert_report(&report, Outcome::Deferred, Phase::Mail, "the message");
+        assert!(Content::new(wrong).unwrap_err().starts_with("the message"));
     }
     let hostile = Envelope { from: "a@example.org>\r\nRCPT TO:<b@example.org".into(), ..envelope(JANE) };
-    let report = connection.hand_over(&hostile, MAIL, Box::pin(async { Mark::Granted })).await;
+    let hostile = Message { envelope: hostile, ..message(JANE, MAIL) };
+    let report = connection.hand_over(&hostile, None, Box::pin(async { Mark::Granted })).await;
     assert_report(&report, Outcome::Deferred, Phase::Mail, "sender");
     assert!(connection.is_usable() && !sink.commands().iter().any(|c| c.starts_with("MAIL")));
     let bounce = Envelope { from: String::new(), ..envelope(JANE) };
-    assert_eq!(connection.hand_over(&bounce, MAIL, Box::pin(async { Mark::Granted })).await.outcome, Outcome::Accepted);
+    let bounce = Message { envelope: bounce, ..message(JANE, MAIL) };
+    assert_eq!(connection.hand_over(&bounce, None, Box::pin(async { Mark::Granted })).await.outcome, Outcome::Accepted);
     assert_eq!(sink.accepted()[0].from, "");
 }
 

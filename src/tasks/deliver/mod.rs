@@ -1,0 +1,98 @@
+//! Outbox -> relay: leases batches, hands each message over on one of several
+//! connections, and writes down what happened to each.
+//!
+//! ```text
+//! store --lease--> lanes --> workers, a connection each --> relay
+//!   ^                           |
+//!   +--- ledger: marks, outcomes, what is given back
+//! ```
+//! Letters somebody waits for (confirm, welcome) have a lane of their own, so
+//! that they never stand behind an edition.
+
+mod lane;
+mod relay;
+mod worker;
+
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::lane::{Fed, Feeder};
+use self::relay::Relay;
+use self::worker::Worker;
+use super::letter::Variants;
+use crate::context::Context;
+use crate::domain::time::Span;
+use crate::store::Ledger;
+use crate::telemetry;
+
+/// What is in hand may take so long after a stop was asked for.
+const GRACE: Span = Span::seconds(60);
+
+/// The engine of one run.
+pub struct Engine {
+    ctx: Arc<Context>,
+    ledger: Ledger,
+    run: i64,
+    variants: Variants,
+    relay: Relay,
+    stop: CancellationToken,
+}
+
+impl Engine {
+    /// An engine for one run. It ends when `stop` is cancelled and what is in
+    /// hand is finished.
+    pub fn new(ctx: Arc<Context>, ledger: Ledger, run: i64, stop: CancellationToken) -> Arc<Self> {
+        Arc::new(Self { ctx, ledger, run, variants: Variants::default(), relay: Relay::default(), stop })
+    }
+
+    /// Runs until stopped; `tick` says when to look again with nothing else to wake it.
+    pub async fn run(self: Arc<Self>, mut tick: watch::Receiver<u64>) {
+        let connections = self.ctx.transport.connections();
+        let (mut letters, mut editions, queue) = lane::lanes(connections);
+        let (queue, workers) = (Arc::new(Mutex::new(queue)), TaskTracker::new());
+        for _ in 0..connections {
+            workers.spawn(Worker::new(Arc::clone(&self)).run(Arc::clone(&queue)));
+        }
+        while !self.stop.is_cancelled() {
+            let fed = [self.feed(&mut letters).await, self.feed(&mut editions).await];
+            if fed.contains(&Fed::Some) {
+                continue;
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = self.ctx.wake.outbox.notified() => {}
+                _ = tick.changed() => {}
+                () = editions.room(), if fed[1] == Fed::Full => {}
+            }
+        }
+        drop((letters, editions));
+        workers.close();
+        // What is in hand is finished; a relay that takes longer leaves an uncertain row, listed.
+        let _ = tokio::time::timeout(GRACE.duration(), workers.wait()).await;
+    }
+
+    /// Leases as much as a lane has room for.
+    async fn feed(&self, lane: &mut Feeder) -> Fed {
+        let now = self.ctx.now();
+        if self.relay.is_down(now) {
+            return Fed::Nothing;
+        }
+        let Some(places) = lane.free() else { return Fed::Full };
+        let limit = i64::try_from(places.num_permits()).unwrap_or(i64::MAX);
+        match self.ctx.store.lease(self.run, lane.what, limit, now).await {
+            Ok(leased) => lane.feed(leased, places),
+            Err(error) => {
+                telemetry::task_failed("deliver", &error.to_string());
+                Fed::Nothing
+            }
+        }
+    }
+
+    /// Nothing may be begun now.
+    fn must_wait(&self) -> bool {
+        self.stop.is_cancelled() || self.relay.is_down(self.ctx.now())
+    }
+}

@@ -1,0 +1,282 @@
+//! One worker and its connection. Before the first byte of a message's content
+//! it has the ledger's mark; after the answer it sends the outcome to the
+//! ledger and goes on to its next message, whose mark the ledger grants only
+//! once that outcome is durable.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::sync::Mutex;
+
+use super::Engine;
+use super::lane::{Queue, Work};
+use crate::domain::Timestamp;
+use crate::domain::delivery::{self, Mark, Outcome, Phase, Report, Settlement, State};
+use crate::domain::time::Span;
+use crate::settings::Uncertain;
+use crate::store::{Answer, Leased, Settling, StoreError};
+use crate::tasks::letter;
+use crate::telemetry;
+use crate::transport::{Connection, Message};
+
+/// A connection that had nothing to do for this long is closed.
+const IDLE: Span = Span::seconds(5);
+/// How often an unwritable ledger is tried again.
+const LEDGER_RETRY: Span = Span::seconds(1);
+
+/// A delivery ready to be handed over.
+struct Hand {
+    work: Work,
+    message: Message,
+}
+
+/// An outcome on its way to the disk.
+struct Unsettled {
+    settling: Settling,
+    answer: Result<Answer<()>, StoreError>,
+}
+
+/// Hands over one message at a time.
+pub(super) struct Worker {
+    engine: Arc<Engine>,
+    connection: Option<Box<dyn Connection>>,
+    /// Nothing was handed over on this connection yet.
+    fresh: bool,
+    unsettled: Option<Unsettled>,
+}
+
+/// What became of the request for a mark.
+#[derive(Default)]
+struct Asked(AtomicU8);
+
+impl Asked {
+    const DENIED: u8 = 1;
+    const FAILED: u8 = 2;
+    const STOPPED: u8 = 3;
+
+    fn note(&self, what: u8) -> Mark {
+        self.0.store(what, Ordering::Relaxed);
+        Mark::Denied
+    }
+}
+
+impl Worker {
+    pub(super) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, connection: None, fresh: true, unsettled: None }
+    }
+
+    /// Works until the queue ends.
+    pub(super) async fn run(mut self, queue: Arc<Mutex<Queue>>) {
+        let mut next = None;
+        loop {
+            let hand = match next.take() {
+                Some(hand) => hand,
+                None => {
+                    self.confirm().await;
+                    let work = async { queue.lock().await.next().await };
+                    match tokio::time::timeout(IDLE.duration(), work).await {
+                        Ok(Some(work)) => match self.prepare(work).await {
+                            Some(hand) => hand,
+                            None => continue,
+                        },
+                        Ok(None) => break,
+                        Err(_) => {
+                            self.hang_up().await;
+                            continue;
+                        }
+                    }
+                }
+            };
+            let spare = queue.try_lock().ok().and_then(|mut queue| queue.spare());
+            next = match spare {
+                Some(work) => self.prepare(work).await,
+                None => None,
+            };
+            self.hand_over(&hand, next.as_ref()).await;
+        }
+        self.confirm().await;
+        self.hang_up().await;
+    }
+
+    /// Writes the letter; a delivery that can never be written is refused, with the reason.
+    async fn prepare(&mut self, work: Work) -> Option<Hand> {
+        let engine = Arc::clone(&self.engine);
+        if engine.must_wait() {
+            engine.give_back(&work.leased).await;
+            return None;
+        }
+        match letter::write(&engine.ctx, &engine.variants, &work.leased).await {
+            Ok(message) => Some(Hand { work, message }),
+            Err(error) => {
+                let reason = format!("{error:#}");
+                telemetry::letter_failed(work.leased.id, &reason);
+                let report = Report { outcome: Outcome::Refused, phase: Phase::Connect, reply: None, detail: reason };
+                self.settle(&work.leased, report, engine.ctx.now()).await;
+                None
+            }
+        }
+    }
+
+    async fn hand_over(&mut self, hand: &Hand, next: Option<&Hand>) {
+        let (engine, leased) = (Arc::clone(&self.engine), &hand.work.leased);
+        let Some(mut connection) = self.connected().await else {
+            return engine.give_back(leased).await;
+        };
+        let (started, asked) = (engine.ctx.now(), Asked::default());
+        let after = self.unsettled.as_ref().map(|before| before.settling.delivery);
+        let mark = Box::pin(engine.mark(leased.id, after, &asked));
+        let report = connection.hand_over(&hand.message, next.map(|next| &next.message), mark).await;
+        let (fresh, usable) = (self.fresh, connection.is_usable());
+        self.connection = Some(connection);
+        self.fresh = false;
+        if !usable {
+            self.hang_up().await;
+        }
+        match asked.0.into_inner() {
+            Asked::DENIED => {}
+            Asked::STOPPED => engine.give_back(leased).await,
+            // Nothing left: the row goes back once the ledger can be written.
+            Asked::FAILED => self.settle(leased, Report::withheld(report.phase), started).await,
+            _ if !usable && report.is_untried() => self.untried(leased, report, fresh, started).await,
+            _ => self.settle(leased, report, started).await,
+        }
+    }
+
+    /// The connection was at its end before the relay had a word for this message.
+    async fn untried(&mut self, leased: &Leased, report: Report, fresh: bool, started: Timestamp) {
+        if fresh {
+            self.engine.relay_failed(&report);
+            if report.phase == Phase::Rcpt {
+                // It could be this recipient that the relay hangs up on: that counts, or it would be tried for ever.
+                return self.settle(leased, report, started).await;
+            }
+        }
+        self.engine.give_back(leased).await;
+    }
+
+    /// A usable connection, when there is or can be one.
+    async fn connected(&mut self) -> Option<Box<dyn Connection>> {
+        if self.engine.must_wait() {
+            self.hang_up().await;
+            return None;
+        }
+        if self.connection.as_ref().is_some_and(|connection| connection.is_usable()) {
+            return self.connection.take();
+        }
+        self.hang_up().await;
+        let transport = &self.engine.ctx.transport;
+        match transport.connect().await {
+            Ok(connection) => {
+                self.engine.relay.works();
+                telemetry::relay_connected(transport.name());
+                self.fresh = true;
+                Some(connection)
+            }
+            Err(report) => {
+                self.engine.relay_failed(&report);
+                None
+            }
+        }
+    }
+
+    async fn hang_up(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.close().await;
+        }
+    }
+
+    /// Sends an outcome on its way to the disk; the one before is there first.
+    async fn settle(&mut self, leased: &Leased, report: Report, started: Timestamp) {
+        self.confirm().await;
+        let ended = self.engine.ctx.now();
+        let settling = Settling {
+            delivery: leased.id,
+            settlement: self.engine.settlement(leased, &report, ended),
+            report,
+            relay: self.engine.ctx.transport.name().to_owned(),
+            started,
+            ended,
+        };
+        tell(&settling, leased.attempts + 1);
+        let answer = self.engine.ledger.settle(settling.clone()).await;
+        self.unsettled = Some(Unsettled { settling, answer });
+    }
+
+    /// Waits until the outcome is durable, however long the ledger cannot be
+    /// written: what the relay answered is known only here.
+    async fn confirm(&mut self) {
+        let Some(Unsettled { settling, mut answer }) = self.unsettled.take() else { return };
+        loop {
+            let done = match answer {
+                Ok(answer) => answer.durable().await,
+                Err(error) => Err(error),
+            };
+            let Err(error) = done else { return };
+            telemetry::ledger_failed(&error.to_string());
+            if self.engine.stop.is_cancelled() {
+                return;
+            }
+            tokio::time::sleep(LEDGER_RETRY.duration()).await;
+            answer = self.engine.ledger.settle(settling.clone()).await;
+        }
+    }
+}
+
+impl Engine {
+    /// The last question before content leaves.
+    async fn mark(&self, delivery: i64, after: Option<i64>, asked: &Asked) -> Mark {
+        if self.stop.is_cancelled() {
+            return asked.note(Asked::STOPPED);
+        }
+        match self.ledger.mark(delivery, after).await {
+            Ok(Mark::Granted) => Mark::Granted,
+            Ok(Mark::Denied) => asked.note(Asked::DENIED),
+            Err(error) => {
+                telemetry::ledger_failed(&error.to_string());
+                asked.note(Asked::FAILED)
+            }
+        }
+    }
+
+    async fn give_back(&self, leased: &Leased) {
+        // A row that cannot be given back now is taken back when the next run begins.
+        if let Err(error) = self.ledger.give_back(vec![leased.id]).await {
+            telemetry::ledger_failed(&error.to_string());
+        }
+    }
+
+    fn relay_failed(&self, report: &Report) {
+        let now = self.ctx.now();
+        // Workers that fail together count as one failure.
+        if !self.relay.is_down(now) {
+            telemetry::relay_failed(self.ctx.transport.name(), &report.reason(), self.relay.failed(now));
+        }
+    }
+
+    fn settlement(&self, leased: &Leased, report: &Report, now: Timestamp) -> Settlement {
+        let settlement = delivery::settle(report, leased.attempts + 1, now, leased.expires, self.ctx.jitter());
+        if settlement.state != State::Uncertain {
+            return settlement;
+        }
+        let mail = &self.ctx.settings.mail;
+        let look_again = match mail.uncertain {
+            Uncertain::Resend => now.plus(mail.uncertain_wait),
+            Uncertain::Hold => Timestamp(i64::MAX),
+        };
+        Settlement { not_before: Some(look_again), ..settlement }
+    }
+}
+
+fn tell(settling: &Settling, attempt: u32) {
+    let Settling { delivery, report, settlement, relay, .. } = settling;
+    match settlement.state {
+        State::Accepted => telemetry::delivery_accepted(*delivery, relay),
+        State::Refused => telemetry::delivery_refused(*delivery, &report.reason()),
+        State::Uncertain => telemetry::delivery_uncertain(*delivery, &report.reason()),
+        State::Expired => telemetry::deliveries_expired(1),
+        _ => {
+            let again = settlement.not_before.unwrap_or_default();
+            telemetry::delivery_deferred(*delivery, attempt, &report.reason(), again);
+        }
+    }
+}
