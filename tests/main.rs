@@ -10,5 +10,6 @@ mod golden;
 mod house;
 mod http;
 mod mail;
+mod pipeline;
 mod real;
 mod transport;

@@ -114,13 +114,13 @@ impl Entry {
 pub struct Post {
     /// Row id.
     pub id: i64,
-    /// Sequence number, given once when it became public, for ever.
+    /// Sequence number, given when it became public; for ever once an edition carried it.
     pub seq: Option<i64>,
     /// GUID in RSS, id in Atom and JSON Feed; never changes after the first publication.
     pub feed_id: String,
     /// False for baseline posts and posts older than `max_age`: feeds only.
     pub mailable: bool,
-    /// When it first became public.
+    /// Since when it is public; `None` while it is not.
     pub public_since: Option<Timestamp>,
     /// When its content last changed after it became public: the author's own
     /// `updated` where given, else when we saw the change.

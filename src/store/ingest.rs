@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sqlx::{Row, Sqlite, Transaction};
 
+use super::posts::public;
 use super::{Result, Store, StoreError, instant, maybe_instant};
 use crate::domain::post::Access;
 use crate::domain::time::Span;
@@ -287,38 +288,58 @@ async fn remove_missing(
     Ok(())
 }
 
+/// Gives sequence numbers to what became public. A post taken back before any
+/// edition carried it gets a new one when it returns: the slots that passed
+/// meanwhile passed without it. One that was mailed keeps its number for ever.
 async fn number_public(
     tx: &mut Transaction<'static, Sqlite>,
     scan: &Ingest<'_>,
     now: Timestamp,
     done: &mut Ingested,
 ) -> Result<()> {
-    let fresh = sqlx::query(
-        "SELECT id, dated FROM posts WHERE seq IS NULL AND removed IS NULL AND draft = 0 AND dated <= $1
-            AND (expires IS NULL OR expires > $1) ORDER BY dated, id",
-    )
-    .bind(now.0)
-    .fetch_all(&mut **tx)
-    .await?;
-    let (newest, numbered): (i64, i64) = {
+    const WITHDRAW: &str =
+        concat!("UPDATE posts SET public_since = NULL WHERE public_since IS NOT NULL AND NOT (", public!("$1"), ")");
+    const BECAME_PUBLIC: &str = concat!(
+        "SELECT id, dated, seq IS NULL OR mailable = 1 AND NOT EXISTS (SELECT 1 FROM variant_posts v
+            WHERE v.post_id = posts.id) AS is_news
+         FROM posts WHERE public_since IS NULL AND ",
+        public!("$1"),
+        " ORDER BY dated, id"
+    );
+    sqlx::query(WITHDRAW).bind(now.0).execute(&mut **tx).await?;
+    let fresh = sqlx::query(BECAME_PUBLIC).bind(now.0).fetch_all(&mut **tx).await?;
+    let (mut newest, numbered): (i64, i64) = {
         let row = sqlx::query("SELECT COALESCE(MAX(seq), 0), COUNT(seq) FROM posts").fetch_one(&mut **tx).await?;
         (row.try_get(0)?, row.try_get(1)?)
     };
-    let count = i64::try_from(fresh.len()).unwrap_or(i64::MAX);
-    #[expect(clippy::cast_precision_loss, reason = "archives are far smaller than 2^52 posts")]
-    let large_share = count > GUARD_FLOOR && count as f64 > scan.guard_share * numbered as f64;
-    done.guarded = !done.baseline && (count > scan.guard_posts || large_share);
-    for (seq, row) in (newest + 1..).zip(&fresh) {
-        let recent = instant(row, "dated")? >= now.minus(scan.max_age);
-        sqlx::query("UPDATE posts SET seq = $1, public_since = $2, mailable = $3, guarded = $4 WHERE id = $5")
-            .bind(seq)
-            .bind(now.0)
-            .bind(recent && !done.baseline)
-            .bind(done.guarded)
-            .bind(row.try_get::<i64, _>("id")?)
-            .execute(&mut **tx)
-            .await?;
+    let mut news = 0;
+    for row in &fresh {
+        news += i64::from(row.try_get::<bool, _>("is_news")?);
     }
-    done.published = u64::try_from(count).unwrap_or(0);
+    #[expect(clippy::cast_precision_loss, reason = "archives are far smaller than 2^52 posts")]
+    let large_share = news > GUARD_FLOOR && news as f64 > scan.guard_share * numbered as f64;
+    done.guarded = !done.baseline && (news > scan.guard_posts || large_share);
+    for row in &fresh {
+        let id: i64 = row.try_get("id")?;
+        if row.try_get("is_news")? {
+            newest += 1;
+            let recent = instant(row, "dated")? >= now.minus(scan.max_age);
+            sqlx::query("UPDATE posts SET seq = $1, public_since = $2, mailable = $3, guarded = $4 WHERE id = $5")
+                .bind(newest)
+                .bind(now.0)
+                .bind(recent && !done.baseline)
+                .bind(done.guarded)
+                .bind(id)
+                .execute(&mut **tx)
+                .await?;
+        } else {
+            sqlx::query("UPDATE posts SET public_since = $1 WHERE id = $2")
+                .bind(now.0)
+                .bind(id)
+                .execute(&mut **tx)
+                .await?;
+        }
+    }
+    done.published = u64::try_from(fresh.len()).unwrap_or(0);
     Ok(())
 }

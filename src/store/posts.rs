@@ -24,16 +24,21 @@ const POST: &str = "SELECT id, identity, feed_id, path, content_hash, title, slu
         expires, draft, summary, html, language, words, access, seq, public_since, mailable
     FROM posts";
 
+/// What makes a post public at the instant bound as `$at`.
+macro_rules! public {
+    ($at:literal) => {
+        concat!("removed IS NULL AND draft = 0 AND dated <= ", $at, " AND (expires IS NULL OR expires > ", $at, ")")
+    };
+}
+pub(super) use public;
+
 impl Store {
     /// Public posts, newest date first.
     ///
     /// # Errors
     /// Those of the engine.
     pub async fn public_posts(&self, now: Timestamp) -> Result<Vec<Post>> {
-        let sql = select(
-            " WHERE seq IS NOT NULL AND removed IS NULL AND draft = 0 AND dated <= $1
-              AND (expires IS NULL OR expires > $1) ORDER BY dated DESC, seq DESC",
-        );
+        let sql = select(concat!(" WHERE seq IS NOT NULL AND ", public!("$1"), " ORDER BY dated DESC, seq DESC"));
         let rows = sqlx::query(sql).bind(now.0).fetch_all(&self.db.reader).await?;
         self.with_lists(rows).await
     }
@@ -44,18 +49,15 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn public_fingerprint(&self, now: Timestamp) -> Result<String> {
-        let row = sqlx::query(
-            "SELECT COUNT(*), COALESCE(MAX(seq), 0), COALESCE(MAX(edited), 0), COALESCE(SUM(id), 0),
+        const PUBLIC: &str = concat!(
+            "SELECT COALESCE(string_agg(id || ' ' || url || ' ' || content_hash, char(10)), ''),
                 (SELECT COALESCE(MAX(rendered_by), '') FROM baselines)
-             FROM posts WHERE seq IS NOT NULL AND removed IS NULL AND draft = 0 AND dated <= $1
-                AND (expires IS NULL OR expires > $1)",
-        )
-        .bind(now.0)
-        .fetch_one(&self.db.reader)
-        .await?;
-        let number = |i| row.try_get::<i64, _>(i);
-        let rendered_by: String = row.try_get(4)?;
-        Ok(format!("{} {} {} {} {rendered_by}", number(0)?, number(1)?, number(2)?, number(3)?))
+             FROM posts WHERE seq IS NOT NULL AND ",
+            public!("$1")
+        );
+        let row = sqlx::query(PUBLIC).bind(now.0).fetch_one(&self.db.reader).await?;
+        let (posts, rendered_by): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        Ok(format!("{rendered_by}\n{posts}"))
     }
 
     /// How many posts are present, public or not.
@@ -156,10 +158,7 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn posts_after(&self, after: i64, now: Timestamp) -> Result<Vec<Post>> {
-        let sql = select(
-            " WHERE seq > $1 AND mailable = 1 AND removed IS NULL AND draft = 0 AND (expires IS NULL OR expires > $2)
-              ORDER BY seq",
-        );
+        let sql = select(concat!(" WHERE seq > $1 AND mailable = 1 AND ", public!("$2"), " ORDER BY seq"));
         let rows = sqlx::query(sql).bind(after).bind(now.0).fetch_all(&self.db.reader).await?;
         self.with_lists(rows).await
     }
@@ -176,14 +175,14 @@ impl Store {
         since: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<Post>> {
-        let sql = select(
-            " WHERE seq IS NOT NULL AND mailable = 0 AND dated >= $1 AND removed IS NULL AND draft = 0
-              AND (expires IS NULL OR expires > $2)
-              AND NOT EXISTS (SELECT 1 FROM variant_posts vp JOIN variants v ON v.id = vp.variant_id
+        let sql = select(concat!(
+            " WHERE seq IS NOT NULL AND mailable = 0 AND dated >= $1 AND ",
+            public!("$2"),
+            " AND NOT EXISTS (SELECT 1 FROM variant_posts vp JOIN variants v ON v.id = vp.variant_id
                   JOIN editions e ON e.number = v.edition
                   WHERE vp.post_id = posts.id AND e.newsletter_id = $3 AND e.cadence = $4)
               ORDER BY seq",
-        );
+        ));
         let rows = sqlx::query(sql)
             .bind(since.0)
             .bind(now.0)

@@ -74,6 +74,35 @@ pub enum Act {
     Silence,
     /// At the dot: takes the message into the journal, then does the rest.
     Take(Box<Self>),
+    /// Waits until the gate is opened, then does the rest.
+    Behind(Gate, Box<Self>),
+}
+
+/// Holds the server back at a step, so that a test can do something just then.
+#[derive(Clone, Debug, Default)]
+pub struct Gate {
+    waiting: Arc<watch::Sender<usize>>,
+    opened: Arc<watch::Sender<bool>>,
+}
+
+impl Gate {
+    /// Waits until `count` sessions have come to the gate; panics after 30 s.
+    pub async fn reached_by(&self, count: usize) {
+        let mut waiting = self.waiting.subscribe();
+        let wait = waiting.wait_for(|waiting| *waiting >= count);
+        assert!(tokio::time::timeout(Duration::from_secs(30), wait).await.is_ok(), "not {count} came to the gate");
+    }
+
+    /// Lets everybody through from now on.
+    pub fn open(&self) {
+        self.opened.send_replace(true);
+    }
+
+    async fn pass(&self) {
+        self.waiting.send_modify(|waiting| *waiting += 1);
+        // The sender is part of this gate: it cannot be gone.
+        let _ = self.opened.subscribe().wait_for(|opened| *opened).await;
+    }
 }
 
 impl Act {
@@ -85,6 +114,11 @@ impl Act {
     /// The same after taking the message: the relay has it, we do not know.
     pub fn after_taking(self) -> Self {
         Self::Take(Box::new(self))
+    }
+
+    /// The same once the gate is open.
+    pub fn behind(self, gate: &Gate) -> Self {
+        Self::Behind(gate.clone(), Box::new(self))
     }
 }
 

@@ -196,7 +196,7 @@ impl Session<'_> {
         if let Some(pause) = self.state.script().pause {
             tokio::time::sleep(pause).await;
         }
-        let act = match self.state.act(Step::Dot, &to) {
+        let act = match self.act(Step::Dot, &to).await {
             Some(Act::Take(act)) => {
                 self.take(&bytes);
                 Some(*act)
@@ -234,7 +234,7 @@ impl Session<'_> {
             }
             bytes.extend_from_slice(if begins && line.starts_with(b".") { &line[1..] } else { &line });
             if std::mem::take(&mut first)
-                && let Some(act) = self.state.act(Step::Content, to)
+                && let Some(act) = self.act(Step::Content, to).await
             {
                 self.perform(act).await?;
             }
@@ -256,8 +256,19 @@ impl Session<'_> {
     }
 
     async fn answer_to(&mut self, step: Step, who: &str, usual: &str) -> io::Result<u16> {
-        let act = self.state.act(step, who).unwrap_or_else(|| Act::say(usual));
+        let act = self.act(step, who).await.unwrap_or_else(|| Act::say(usual));
         self.perform(act).await
+    }
+
+    /// What the script says, once the gate before it is open.
+    async fn act(&self, step: Step, who: &str) -> Option<Act> {
+        match self.state.act(step, who)? {
+            Act::Behind(gate, act) => {
+                gate.pass().await;
+                Some(*act)
+            }
+            act => Some(act),
+        }
     }
 
     async fn perform(&mut self, act: Act) -> io::Result<u16> {
@@ -293,6 +304,10 @@ impl Session<'_> {
             }
             Act::Silence => std::future::pending().await,
             Act::Take(act) => Box::pin(self.perform(*act)).await,
+            Act::Behind(gate, act) => {
+                gate.pass().await;
+                Box::pin(self.perform(*act)).await
+            }
         }
     }
 

@@ -1,0 +1,6 @@
+//! The whole road from a file in the archive to a mail at the relay and back by an unsubscribe: a real database, a
+//! real folder, a relay that does as scripted, and a clock that moves when it is told. Every test ends with an audit.
+
+mod audit;
+mod office;
+mod posts;
