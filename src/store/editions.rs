@@ -91,6 +91,8 @@ macro_rules! audience {
                 WHERE r.id = s.subscriber_id)"
     };
 }
+pub(super) use audience;
+
 /// A subscription's topics as one comparable text.
 macro_rules! topics {
     () => {

@@ -20,7 +20,7 @@ pub use ledger::{Answer, Ledger, Settling};
 pub use outbox::{Leased, Mail, Recovered};
 pub use posts::Found;
 pub use reports::{AttemptRow, DeliveryRow, Outbox, SubscriptionCount};
-pub use schedules::Due;
+pub use schedules::{Due, Settled};
 pub(crate) use subscriptions::UNDO;
 pub use subscriptions::{Added, NewSubscription, StoredConsent, Subscribe};
 

@@ -2,6 +2,7 @@
 
 use sqlx::Row;
 
+use super::editions::audience;
 use super::{Result, Store, instant, word};
 use crate::domain::{Cadence, Newsletter, Timestamp};
 
@@ -14,6 +15,18 @@ pub struct Due {
     pub cadence: Cadence,
     /// The stored instant it fell due; long past after downtime.
     pub slot: Timestamp,
+}
+
+/// What the cadence `each` has to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The newest post that has settled.
+    pub newest_seq: i64,
+    /// Since when it is public.
+    pub public_since: Timestamp,
+    /// Its slot has passed: what is left is owed to readers who changed to
+    /// `each`, or came back, after it.
+    pub passed: bool,
 }
 
 impl Store {
@@ -88,23 +101,35 @@ impl Store {
             .collect()
     }
 
-    /// For the cadence `each`: the newest post that has settled by `settled_by`
-    /// and that this schedule has not seen, with the instant it became public.
+    /// For the cadence `each`: what has settled by `settled_by` while somebody
+    /// has not had it; `None` when everybody has.
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn newest_settled(&self, newsletter: &str, settled_by: Timestamp) -> Result<Option<(i64, Timestamp)>> {
-        let row = sqlx::query(
-            "SELECT p.seq, p.public_since FROM posts p
-             WHERE p.public_since <= $1 AND p.seq > (SELECT covered_seq FROM schedules
-                WHERE newsletter_id = $2 AND cadence = 'each')
-             ORDER BY p.seq DESC LIMIT 1",
-        )
-        .bind(settled_by.0)
-        .bind(newsletter)
-        .fetch_optional(&self.db.reader)
-        .await?;
-        row.map(|row| Ok((row.try_get("seq")?, instant(&row, "public_since")?))).transpose()
+    pub async fn settled(&self, newsletter: &str, settled_by: Timestamp, now: Timestamp) -> Result<Option<Settled>> {
+        const SETTLED: &str = concat!(
+            "SELECT p.seq, p.public_since, p.seq <= (SELECT covered_seq FROM schedules
+                WHERE newsletter_id = $1 AND cadence = $2) AS passed
+             FROM (SELECT seq, public_since FROM posts WHERE public_since <= $4 ORDER BY seq DESC LIMIT 1) p
+             WHERE EXISTS (SELECT 1 FROM subscriptions s WHERE s.covered_until < p.seq AND ",
+            audience!(),
+            ")"
+        );
+        let row = sqlx::query(SETTLED)
+            .bind(newsletter)
+            .bind(Cadence::Each.as_str())
+            .bind(now.0)
+            .bind(settled_by.0)
+            .fetch_optional(&self.db.reader)
+            .await?;
+        row.map(|row| {
+            Ok(Settled {
+                newest_seq: row.try_get("seq")?,
+                public_since: instant(&row, "public_since")?,
+                passed: row.try_get("passed")?,
+            })
+        })
+        .transpose()
     }
 
     /// The newest sequence number given so far; 0 before the first.

@@ -98,8 +98,9 @@ pub async fn step(ctx: &Context, now: Timestamp) -> anyhow::Result<Step> {
     }
     for newsletter in &ctx.settings.newsletters {
         let settled_by = now.minus(newsletter.settle);
-        if let Some((newest_seq, public_since)) = ctx.store.newest_settled(&newsletter.id, settled_by).await? {
-            let slot = public_since.plus(newsletter.settle);
+        if let Some(settled) = ctx.store.settled(&newsletter.id, settled_by, now).await? {
+            let slot = if settled.passed { now } else { settled.public_since.plus(newsletter.settle) };
+            let newest_seq = settled.newest_seq;
             let wanted = Wanted { newsletter, cadence: Cadence::Each, slot, newest_seq, since: None };
             sealed += u64::from(compose(ctx, &wanted, now).await?);
         }

@@ -2,5 +2,7 @@
 //! real folder, a relay that does as scripted, and a clock that moves when it is told. Every test ends with an audit.
 
 mod audit;
+mod cadences;
 mod office;
 mod posts;
+mod slots;
