@@ -1,6 +1,8 @@
 //! The wiring: settings become a context; pages, tasks and the watcher start;
 //! and everything stops in order.
 
+pub mod templates;
+
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -27,20 +29,25 @@ use crate::telemetry;
 use crate::transport::dkim::Signer;
 use crate::transport::relay;
 use crate::transport::{self, RelayConfig, Route, Transport};
-use crate::views::words::Words;
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Something the operator can mend.
-    #[error("{0}")]
-    Fault(Fault),
+    /// What the operator can mend, all of it.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Faults(Vec<Fault>),
     /// Another process works on this database.
     #[error("{0}")]
     Locked(String),
     /// Anything else.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
+}
+
+impl StartError {
+    fn fault(fault: Fault) -> Self {
+        Self::Faults(vec![fault])
+    }
 }
 
 impl From<StoreError> for StartError {
@@ -54,10 +61,11 @@ impl From<StoreError> for StartError {
 /// # Errors
 /// A fault of the settings or their files, or of the database.
 pub async fn context(settings: Settings, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Result<Arc<Context>, StartError> {
-    let archive = Arc::new(Archive::new(rules(&settings)).map_err(StartError::Fault)?);
-    let transport = transport(&settings).map_err(StartError::Fault)?;
-    let signers = signers(&settings).map_err(StartError::Fault)?;
-    let keys = secrets::open_ring(&settings.keys.file, |bytes| ids.fill(bytes)).map_err(StartError::Fault)?;
+    let archive = Arc::new(Archive::new(rules(&settings)).map_err(StartError::fault)?);
+    let (words, looks) = templates::read(&settings).map_err(StartError::Faults)?;
+    let transport = transport(&settings).map_err(StartError::fault)?;
+    let signers = signers(&settings).map_err(StartError::fault)?;
+    let keys = secrets::open_ring(&settings.keys.file, |bytes| ids.fill(bytes)).map_err(StartError::fault)?;
     let store = Store::open(&settings.database.file).await?;
     store.mirror_newsletters(&settings.newsletters, clock.now()).await?;
     Ok(Arc::new(Context {
@@ -68,7 +76,8 @@ pub async fn context(settings: Settings, clock: Arc<dyn Clock>, ids: Arc<dyn Ids
         store,
         clock,
         ids,
-        words: Words::english(),
+        words,
+        looks,
         site: Site::default(),
         wake: Wake::default(),
         settings,
@@ -204,7 +213,7 @@ pub async fn serve(ctx: Arc<Context>, stop: CancellationToken) -> Result<(), Sta
     let _instance = Instance::claim(&ctx.settings.database.file)?;
     let listen = ctx.settings.http.listen;
     let listener = TcpListener::bind(listen).await.map_err(|error| {
-        StartError::Fault(
+        StartError::fault(
             Fault::new("http.listen", format!("cannot listen on {listen}: {error}"))
                 .with_help("stop what listens there, or choose another port"),
         )

@@ -8,12 +8,13 @@ use tokio::sync::Notify;
 use crate::archive::Archive;
 use crate::domain::token::KeyRing;
 use crate::domain::{Fault, Timestamp};
-use crate::feeds::Asset;
+use crate::feeds::{self, Asset};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::transport::Transport;
 use crate::transport::dkim::Signer;
 use crate::views::model::SiteModel;
+use crate::views::pages;
 use crate::views::words::Words;
 
 /// The only clock a task or handler sees.
@@ -48,6 +49,8 @@ pub struct Context {
     pub keys: KeyRing,
     /// Every word of mails and pages.
     pub words: Words,
+    /// Style sheets and icon of pages and feeds.
+    pub looks: Looks,
     /// What is published: feeds by path.
     pub site: Site,
     /// What the tasks wait for.
@@ -81,6 +84,28 @@ impl Context {
             language: self.settings.site.language.clone(),
             postal_address: self.settings.site.postal_address.clone(),
             zone: self.settings.site.timezone,
+        }
+    }
+}
+
+/// The files of `templates/` that readers' browsers fetch; by default those of
+/// this program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looks {
+    /// `page.css`, its tokens filled in.
+    pub page_css: String,
+    /// `icon.svg`
+    pub icon: String,
+    /// `feed.css`
+    pub feed_css: String,
+}
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self {
+            page_css: pages::style_sheet().to_owned(),
+            icon: pages::ICON.to_owned(),
+            feed_css: feeds::STYLESHEET.to_owned(),
         }
     }
 }

@@ -242,3 +242,33 @@ fn a_folder_in_place_of_a_relay_shows_what_would_be_sent() {
     let [mail] = &mails[..] else { panic!("{mails:?}") };
     assert!(fs::read_to_string(mail).unwrap().contains("To: jane@example.org\r\n"));
 }
+
+#[test]
+fn the_operator_s_own_words_and_looks_are_used_and_their_faults_told() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["init"]);
+    edit(folder.path(), "[archive]", "[templates]\npath = \"templates\"\n\n[archive]");
+    let write = |file: &str, text: &str| {
+        let path = folder.path().join("templates").join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("words/en.toml", "[mail]\nunsubscrib = \"Enough\"\n");
+    write("page.css", "main { color: light(ink) }");
+    let check = run(folder.path(), &["check"]);
+    assert_eq!(check.code, 1, "{}", check.out);
+    for told in [
+        "error: templates/words/en.toml:2: no such key: `mail.unsubscrib`\n  help: a key with a similar name",
+        "error: templates/page.css:1: no such token: `light(ink)`",
+    ] {
+        assert!(check.out.contains(told), "{}", check.out);
+    }
+    assert_eq!(run(folder.path(), &["serve"]).code, 2, "no mail leaves with half its words");
+    write("words/en.toml", "[mail]\nunsubscribe = \"Enough of this\"\n");
+    write("page.css", "main { color: light(text) }");
+    let preview = run(folder.path(), &["preview", "--sample", "all", "--out", "seen"]);
+    assert_eq!(preview.code, 0, "{}", preview.err);
+    let seen = |name: &str| fs::read_to_string(folder.path().join("seen").join(name)).unwrap();
+    assert!(seen("digest.txt").contains("Enough of this:"), "{}", seen("digest.txt"));
+    assert!(seen("page-home.html").contains("<style>main { color: #1b1f24 }</style>"), "{}", seen("page-home.html"));
+}

@@ -101,7 +101,7 @@ impl From<io::Error> for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
-            StartError::Fault(fault) => Self::Settings(vec![fault]),
+            StartError::Faults(faults) => Self::Settings(faults),
             StartError::Locked(reason) => Self::refused(reason, "stop it first, or let it do the work"),
             StartError::Other(error) => error.into(),
         }

@@ -102,7 +102,7 @@ fn samples(ctx: &Context, name: &str, folder: &Path, out: &mut dyn Write) -> Res
             written += 1;
         }
     }
-    for (page, html) in pages::samples::standalone(&ctx.words) {
+    for (page, html) in pages::samples::standalone(&ctx.words, &ctx.looks.page_css) {
         known.push(page);
         if wanted(page) {
             write(&folder.join(format!("page-{page}.html")), &html)?;

@@ -26,7 +26,7 @@ use crate::domain::newsletter::Newsletter;
 use crate::domain::time::Span;
 use crate::domain::token::{Purpose, Token};
 use crate::feeds::Asset;
-use crate::views::pages::{ICON, Site, style_sheet};
+use crate::views::pages::Site;
 
 pub use intake::{BODY_LIMIT, Peer};
 pub use server::serve;
@@ -79,8 +79,8 @@ impl Web {
         let file = |path, media_type, body: &str| {
             Asset::new(media_type, body.as_bytes().to_vec(), now).ok().map(|asset| (path, asset))
         };
-        let css = file("/page.css", "text/css; charset=utf-8", style_sheet());
-        let icon = file("/icon.svg", "image/svg+xml", ICON);
+        let css = file("/page.css", "text/css; charset=utf-8", &ctx.looks.page_css);
+        let icon = file("/icon.svg", "image/svg+xml", &ctx.looks.icon);
         Self {
             ctx,
             // Twenty tries an hour: a household or an office signing up, not a machine.

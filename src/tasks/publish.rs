@@ -39,6 +39,6 @@ fn masthead(ctx: &Context) -> Masthead {
         full_text: feeds.full_text,
         hubs: feeds.hubs.clone(),
         items: feeds.items,
-        stylesheet: feeds::STYLESHEET.to_owned(),
+        stylesheet: ctx.looks.feed_css.clone(),
     }
 }

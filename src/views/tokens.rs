@@ -98,6 +98,26 @@ pub fn fill(css: &str) -> String {
     css
 }
 
+/// Calls of tokens in a style sheet that [`fill`] would leave because there is
+/// no such token, with the line of each, counted from 1: `(3, "light(txt)")`.
+pub fn unknown(css: &str) -> Vec<(u32, String)> {
+    let filled = fill(css);
+    let mut unknown = Vec::new();
+    for (line, number) in filled.lines().zip(1..) {
+        for call in ["light(", "dark(", "font("] {
+            for (at, _) in line.match_indices(call) {
+                // `light-dark(` is CSS of its own.
+                let is_part = line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '-');
+                let argument = line[at + call.len()..].split(')').next().unwrap_or_default();
+                if !is_part {
+                    unknown.push((number, format!("{call}{argument})")));
+                }
+            }
+        }
+    }
+    unknown
+}
+
 /// Contrast of two colours by WCAG, 1.0 to 21.0; `None` unless both are `#rrggbb`.
 pub fn contrast(a: &str, b: &str) -> Option<f64> {
     let (a, b) = (luminance(a)?, luminance(b)?);
@@ -150,5 +170,11 @@ mod tests {
             fill("a{color:dark(link);font-family:font(mono)}"),
             format!("a{{color:#8ab4f8;font-family:{MONO}}}")
         );
+    }
+
+    #[test]
+    fn a_token_nobody_knows_is_named_with_its_line() {
+        let css = "a{color:light(link)}\nb{color:light(lnk);background:light-dark(#fff,#000)}\nc{font:font(serif)}";
+        assert_eq!(unknown(css), [(2, "light(lnk)".to_owned()), (3, "font(serif)".to_owned())]);
     }
 }

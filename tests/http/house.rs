@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
 use postroom::archive::{Archive, Rules};
-use postroom::context::{Clock, Context, Ids, Site, Wake};
+use postroom::context::{Clock, Context, Ids, Looks, Site, Wake};
 use postroom::domain::edition::{Group, State};
 use postroom::domain::post::{Access, Entry, Topic};
 use postroom::domain::subscription::{Consent, ConsentAct, Status, Subscription};
@@ -238,6 +238,7 @@ fn context(settings: Settings, store: Store, clock: Arc<StandingClock>) -> Conte
         ids: Arc::new(NoChance),
         keys: KeyRing::new(&[vec![1; 32]]).unwrap(),
         words: Words::english(),
+        looks: Looks::default(),
         site: Site::default(),
         wake: Wake::default(),
     }

@@ -6,7 +6,7 @@ use super::editions::{EditionLine, editions};
 use super::faults::{Fault, fault};
 use super::feeds::{FeedLine, Feeds, feeds};
 use super::form::{Form, FormFault, Sent, sent, subscribe};
-use super::frame::{Site, style_sheet};
+use super::frame::Site;
 use super::posts::{PostLine, archive, home, post};
 use super::preferences::{Preferences, preferences};
 use super::unsubscribe::{Leaving, Returned, done, returned, unsubscribe};
@@ -33,11 +33,11 @@ pub fn all(words: &Words) -> Vec<(&'static str, String)> {
     pages
 }
 
-/// The same, each with the style sheet inside and no icon, to be opened as files.
-pub fn standalone(words: &Words) -> Vec<(&'static str, String)> {
+/// The same, each with the style sheet `css` inside and no icon, to be opened as files.
+pub fn standalone(words: &Words, css: &str) -> Vec<(&'static str, String)> {
     let link = "<link rel=\"stylesheet\" href=\"/page.css\">";
     let icon = "<link rel=\"icon\" href=\"/icon.svg\" type=\"image/svg+xml\">";
-    let style = format!("<style>{}</style>", style_sheet());
+    let style = format!("<style>{css}</style>");
     all(words).into_iter().map(|(name, html)| (name, html.replace(link, &style).replace(icon, ""))).collect()
 }
 
@@ -256,6 +256,7 @@ fn whole_post() -> Post {
 
 #[cfg(test)]
 mod tests {
+    use super::super::frame::style_sheet;
     use super::*;
 
     #[test]
@@ -277,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_page_that_stands_alone_has_its_looks_in_it() {
-        for (name, html) in standalone(&Words::english()) {
+        for (name, html) in standalone(&Words::english(), style_sheet()) {
             assert!(html.contains("<style>/* The pages") && !html.contains("page.css"), "{name}");
             assert!(!html.contains("icon.svg"), "{name}");
         }
