@@ -97,8 +97,9 @@ fn check_tells_what_is_wrong_with_posts_by_file_and_line() {
 fn write_post(folder: &Path, name: &str, text: &str) {
     let path = folder.join("posts").join(name);
     fs::write(&path, text).unwrap();
-    let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
-    fs::File::options().write(true).open(path).unwrap().set_modified(hour_ago).unwrap();
+    let file = fs::File::options().write(true).open(path).unwrap();
+    let just_now = file.metadata().unwrap().modified().unwrap();
+    file.set_modified(just_now - std::time::Duration::from_secs(3600)).unwrap();
 }
 
 #[test]
