@@ -84,7 +84,7 @@ fn a_screen_reader_finds_language_headings_and_words_for_pictures() {
 
 /// What Apple Mail, Gmail, Outlook and Yahoo keep, or lose without harm
 /// (caniemail, all of it "yes" or "partial" there).
-const PROPERTIES: [&str; 40] = [
+const PROPERTIES: [&str; 43] = [
     "background",
     "border",
     "border-collapse",
@@ -121,6 +121,9 @@ const PROPERTIES: [&str; 40] = [
     "supported-color-schemes",
     "text-align",
     "text-decoration",
+    "text-decoration-color",
+    "text-decoration-thickness",
+    "text-underline-offset",
     "vertical-align",
     "-webkit-text-size-adjust",
     "white-space",
@@ -234,8 +237,23 @@ fn an_edition_too_large_is_shortened_where_it_can_say_so() {
     let huge = mail::edition(&words, &large(1_000, 40));
     assert!(huge.more > 0 && (80_000..=MOST).contains(&huge.encoded()), "{} {}", huge.more, huge.encoded());
     assert!(huge.html.contains(&format!("{} more on the web", huge.more)), "{}", huge.more);
-    assert!(huge.text.contains(&format!("{} more on the web:\nhttps://news.example.org/editions/1", huge.more)));
+    assert!(huge.text.contains(&format!("{} more on the web:\nhttps://news.example.org/archive", huge.more)));
     assert_eq!(huge.subject, "Post 1 and 999 more");
+}
+
+#[test]
+fn an_edition_opens_with_its_newsletters_name_and_names_the_site_when_that_is_another() {
+    let words = Words::english();
+    let mut one_of_two = large(2, 1);
+    let opening = |mail: &EditionMail| {
+        let html = mail::edition(&words, mail).html;
+        html.split("</h2>").next().unwrap().split("<h1").nth(1).unwrap().to_owned()
+    };
+    assert!(opening(&one_of_two).contains(">Example Blog</h1>"));
+    assert_eq!(opening(&one_of_two).matches("Example Blog").count(), 1);
+    one_of_two.newsletter = "Radio Repairs".into();
+    assert!(opening(&one_of_two).contains(">Radio Repairs</h1>"));
+    assert!(opening(&one_of_two).contains(">Example Blog · Friday 22 May 2026 · edition 1 · <a"));
 }
 
 #[test]

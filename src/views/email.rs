@@ -1,10 +1,10 @@
-//! The HTML part of an edition: header row, one row for every post, footer row.
+//! The HTML part of an edition: header, one row for every post, footer row.
 
 use maud::{Markup, PreEscaped, html};
 
 use super::direction::Direction;
 use super::field::Field;
-use super::frame::{Frame, OwnWords, STYLES, sender_line};
+use super::frame::{Frame, Holds, OwnWords, STYLES, rule, sender_line};
 use super::model::PostItem;
 use super::sheet::{Look, Row, Sheet};
 use super::words::Words;
@@ -21,18 +21,8 @@ pub fn edition(words: &Words, sheet: &Sheet, subject: &str, preheader: &str) -> 
         (footer(words, sheet))
     };
     let holds_post = sheet.rows.iter().any(|row| row.look == Look::Full);
-    Frame { site: &sheet.mail.site, subject, preheader, holds_post }.around(&rows)
-}
-
-/// The heading of an edition of several posts.
-pub fn heading(words: &Words, sheet: &Sheet) -> String {
-    let mail = &sheet.mail;
-    let date = words.day(mail.slot, mail.site.zone);
-    if mail.newsletter == mail.site.title {
-        words.say("mail.edition.heading", &[("date", &date)])
-    } else {
-        words.say("mail.edition.heading_named", &[("newsletter", &mail.newsletter), ("date", &date)])
-    }
+    let holds = if holds_post { Holds::Post } else { Holds::Titles };
+    Frame { site: &sheet.mail.site, subject, preheader, holds }.around(&rows)
 }
 
 /// `20 May · 6 min · Jane Doe`, joined by `between`.
@@ -48,22 +38,40 @@ pub fn byline(words: &Words, sheet: &Sheet, post: &PostItem, between: &str) -> S
     parts.join(between)
 }
 
+/// An edition of several posts opens with the newsletter's name, as a paper
+/// does; a post that stands alone is the heading itself.
 fn header(words: &Words, sheet: &Sheet) -> Markup {
     let mail = &sheet.mail;
-    let number = words.say("mail.edition.number", &[("number", &words.number(mail.number))]);
     let cell = format!("padding:24px 24px 0;{}", STYLES.cell);
-    let own = OwnWords::in_mail(words, &mail.site);
+    if sheet.only().is_some() {
+        let name = html! { b class="t" style=(STYLES.name) { (mail.site.title) } };
+        return html! { tr { td class="p t" style=(cell) { (line(words, sheet, &[name])) } } };
+    }
+    let mut parts = vec![html! { (words.day(mail.slot, mail.site.zone)) }];
+    if mail.newsletter != mail.site.title {
+        parts.insert(0, html! { (mail.site.title) });
+    }
     html! {
         tr {
-            td class="p t" style=(cell) lang=[own.lang] dir=[own.dir] align=[own.align] {
-                p class="m" style=(STYLES.meta) {
-                    (mail.site.title) (DOT) (number) (DOT)
-                    a class="m" href=(mail.web_url) style=(STYLES.quiet_link) { (words.say("mail.view", &[])) }
-                }
-                @if sheet.only().is_none() {
-                    h1 class="h" style=(format!("margin:16px 0 0;{}", STYLES.h1)) { (heading(words, sheet)) }
-                }
+            td class="p t" style=(cell) {
+                h1 class="h" style=(format!("margin:0;{}", STYLES.h1)) { (mail.newsletter) }
+                (line(words, sheet, &parts))
             }
+        }
+        tr { td class="p" style="padding:16px 24px 0" { (rule()) } }
+    }
+}
+
+/// The small line at the top: what `parts` say, the edition's number, the way to its page.
+fn line(words: &Words, sheet: &Sheet, parts: &[Markup]) -> Markup {
+    let mail = &sheet.mail;
+    let number = words.say("mail.edition.number", &[("number", &words.number(mail.number))]);
+    let own = OwnWords::in_mail(words, &mail.site);
+    html! {
+        p class="m" style=(STYLES.meta) lang=[own.lang] dir=[own.dir] align=[own.align] {
+            @for part in parts { (part) (DOT) }
+            (number) (DOT)
+            a class="m" href=(mail.web_url) style=(STYLES.quiet_link) { (words.say("mail.view", &[])) }
         }
     }
 }
@@ -111,7 +119,7 @@ fn meta(words: &Words, sheet: &Sheet, row: &Row, own: OwnWords) -> Markup {
 
 /// The title is the link; the mail's heading when it stands alone.
 fn title(sheet: &Sheet, post: &PostItem) -> Markup {
-    let link = html! { a class="a" href=(post.url) style=(STYLES.link) { (post.title) } };
+    let link = html! { a class="t l" href=(post.url) style=(STYLES.title) { (post.title) } };
     html! {
         @if sheet.only().is_some() {
             h1 class="h" style=(format!("margin:0;{}", STYLES.h1)) { (link) }
@@ -127,7 +135,7 @@ fn more(words: &Words, sheet: &Sheet) -> Markup {
     html! {
         tr {
             td class="p t" style=(cell) lang=[own.lang] dir=[own.dir] align=[own.align] {
-                a class="a" href=(sheet.mail.web_url) style=(STYLES.link) {
+                a class="a" href=(sheet.mail.site.archive_url()) style=(STYLES.link) {
                     (words.count("mail.edition.more", sheet.more, &[]))
                 }
             }
@@ -149,7 +157,7 @@ fn footer(words: &Words, sheet: &Sheet) -> Markup {
     html! {
         tr {
             td class="p t" style=(cell) lang=[own.lang] dir=[own.dir] align=[own.align] {
-                div class="r" style=(STYLES.rule) { (PreEscaped("&nbsp;")) }
+                (rule())
                 p class="m" style=(small) { (Field::Why.mark()) }
                 p class="m" style=(small) {
                     @for (i, (url, label)) in links.iter().enumerate() {

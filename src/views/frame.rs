@@ -29,7 +29,11 @@ td,h1,h2,h3,p,a,li{font-family:'Segoe UI',Arial,sans-serif!important}</style><![
 /// Style sheet of every head, tokens filled in, without comments and spare space.
 static HEAD: LazyLock<String> = LazyLock::new(|| compact(&tokens::fill(include_str!("../../templates/mail.css"))));
 
-/// What a whole post adds to it.
+/// What the titles of an edition add to it.
+static HEAD_OF_EDITION: LazyLock<String> =
+    LazyLock::new(|| compact(&tokens::fill(include_str!("../../templates/mail-edition.css"))));
+
+/// What a whole post adds to that.
 static HEAD_OF_POST: LazyLock<String> =
     LazyLock::new(|| compact(&tokens::fill(include_str!("../../templates/mail-full.css"))));
 
@@ -43,13 +47,17 @@ pub struct Styles {
     pub h2: String,
     /// Small text beside something larger.
     pub meta: String,
+    /// The site's name in small text.
+    pub name: String,
     /// A link in text.
     pub link: String,
+    /// A title that is a link: it has the text's colour, so the line under it must be told.
+    pub title: String,
     /// A link in small muted text: the same colour as the text, underlined.
     pub quiet_link: String,
     /// The one button of a mail, 46 pixels high.
     pub button: String,
-    /// The line above the footer.
+    /// The line below the name and above the footer.
     pub rule: String,
 }
 
@@ -59,7 +67,9 @@ pub static STYLES: LazyLock<Styles> = LazyLock::new(|| Styles {
     h1: "font-size:28px;line-height:34px;font-weight:bold".into(),
     h2: "margin:0;font-size:22px;line-height:28px".into(),
     meta: tokens::fill("margin:4px 0 0;font-size:14px;line-height:20px;color:light(muted)"),
+    name: tokens::fill("color:light(text)"),
     link: tokens::fill("color:light(link)"),
+    title: tokens::fill("color:light(text);text-decoration:underline"),
     quiet_link: tokens::fill("color:light(muted)"),
     button: tokens::fill(
         "display:inline-block;padding:11px 24px;background:light(link);color:light(bg);border-radius:4px;\
@@ -67,6 +77,17 @@ pub static STYLES: LazyLock<Styles> = LazyLock::new(|| Styles {
     ),
     rule: tokens::fill("border-top:1px solid light(rule);font-size:0;line-height:0"),
 });
+
+/// What a mail holds beside its own words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holds {
+    /// Nothing: a letter.
+    Words,
+    /// Titles of posts.
+    Titles,
+    /// A whole post.
+    Post,
+}
 
 /// What the frame is told.
 pub struct Frame<'a> {
@@ -76,8 +97,8 @@ pub struct Frame<'a> {
     pub subject: &'a str,
     /// Beside the subject in an inbox.
     pub preheader: &'a str,
-    /// Whether it holds a whole post.
-    pub holds_post: bool,
+    /// What its style sheet must dress.
+    pub holds: Holds,
 }
 
 impl Frame<'_> {
@@ -122,7 +143,8 @@ impl Frame<'_> {
                 (PreEscaped(OUTLOOK_HEAD))
                 style {
                     (PreEscaped(HEAD.as_str()))
-                    @if self.holds_post { (PreEscaped(HEAD_OF_POST.as_str())) }
+                    @if self.holds >= Holds::Titles { (PreEscaped(HEAD_OF_EDITION.as_str())) }
+                    @if self.holds >= Holds::Post { (PreEscaped(HEAD_OF_POST.as_str())) }
                 }
             }
         }
@@ -169,6 +191,11 @@ impl OwnWords {
     pub fn in_mail(words: &Words, site: &SiteModel) -> Self {
         Self::among(words, &site.language, Direction::of_language(&site.language))
     }
+}
+
+/// A line from margin to margin, for a cell of its own or the top of one.
+pub fn rule() -> Markup {
+    html! { div class="r" style=(STYLES.rule) { (PreEscaped("&nbsp;")) } }
 }
 
 /// The last line of every mail, inside a cell of our own words: it is the site's.

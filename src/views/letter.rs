@@ -4,7 +4,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::field::line;
-use super::frame::{Frame, OwnWords, STYLES, sender, sender_line};
+use super::frame::{Frame, Holds, OwnWords, STYLES, rule, sender, sender_line};
 use super::mail::Mail;
 use super::model::{AlreadyMail, ConfirmMail, SiteModel, TestMail, WelcomeMail};
 use super::sheet::{PREHEADER, SUBJECT, shorten};
@@ -113,7 +113,7 @@ impl Letter<'_> {
             _ => None,
         });
         let preheader = shorten(&said.collect::<Vec<_>>().join(" "), PREHEADER.1);
-        let frame = Frame { site: &self.site, subject: &subject, preheader: &preheader, holds_post: false };
+        let frame = Frame { site: &self.site, subject: &subject, preheader: &preheader, holds: Holds::Words };
         let html = frame.around(&self.html());
         Mail { text: self.text(&subject), subject, preheader, html, shortened: 0, more: 0 }
     }
@@ -126,14 +126,14 @@ impl Letter<'_> {
         html! {
             tr {
                 td class="p t" style=(top) lang=[own.lang] dir=[own.dir] align=[own.align] {
-                    p class="m" style=(STYLES.meta) { (self.site.title) }
+                    p class="m" style=(STYLES.meta) { b class="t" style=(STYLES.name) { (self.site.title) } }
                     h1 class="h" style=(format!("margin:16px 0 0;{}", STYLES.h1)) { (self.heading) }
                     @for block in &self.blocks { (block.html()) }
                 }
             }
             tr {
                 td class="p t" style=(foot) {
-                    div class="r" style=(STYLES.rule) { (PreEscaped("&nbsp;")) }
+                    (rule())
                     (sender_line(self.words, &self.site, &small))
                 }
             }

@@ -30,7 +30,7 @@ pub struct Mail {
     pub text: String,
     /// How many posts show less than was asked for, because of the size.
     pub shortened: usize,
-    /// How many posts are on the edition's page only.
+    /// How many posts are left to the page of all posts.
     pub more: usize,
 }
 
@@ -43,7 +43,7 @@ impl Mail {
 
 /// Renders one variant of an edition: both parts from one sheet. Over
 /// [`MOST`] the longest posts become summaries, then titles, then are left to
-/// the edition's page.
+/// the page of all posts.
 pub fn edition(words: &Words, mail: &EditionMail) -> Mail {
     let mut sheet = Sheet::of(words, mail);
     let wished = sheet.rows.iter().map(|row| row.look).max();
@@ -92,7 +92,7 @@ fn shown(row: &Row) -> usize {
     row.body.as_ref().map_or_else(|| encoded(&row.post.summary), |body| encoded(&body.html))
 }
 
-/// Leaves the last posts to the edition's page; the lead stays.
+/// Leaves the last posts to the page of all posts; the lead stays.
 fn leave_out(sheet: &mut Sheet, over: usize) -> bool {
     let (mut gained, before) = (0, sheet.more);
     while gained < over && sheet.rows.len() > 1 {

@@ -31,6 +31,11 @@ impl SiteModel {
         format!("{}/feeds", self.public_url)
     }
 
+    /// The page that lists all posts.
+    pub fn archive_url(&self) -> String {
+        format!("{}/archive", self.public_url)
+    }
+
     /// The same without control characters.
     pub fn cleaned(&self) -> Self {
         Self {
@@ -128,7 +133,7 @@ pub struct EditionMail {
     pub content: Content,
     /// In the order shown; the first one leads.
     pub posts: Vec<PostItem>,
-    /// How many posts of this edition are on its page only.
+    /// How many posts of this edition are left to the page of all posts.
     pub more: usize,
 }
 

@@ -43,7 +43,7 @@ pub struct Sheet {
     pub mail: EditionMail,
     /// The posts shown.
     pub rows: Vec<Row>,
-    /// How many posts are on the edition's page only.
+    /// How many posts are left to the page of all posts.
     pub more: usize,
 }
 

@@ -25,7 +25,7 @@ pub fn edition(words: &Words, sheet: &Sheet, subject: &str) -> String {
     }
     if sheet.more > 0 {
         lines.push(words.count("mail.edition.more", sheet.more, &[]) + ":");
-        lines.push(sheet.mail.web_url.clone());
+        lines.push(sheet.mail.site.archive_url());
         lines.push(String::new());
     }
     lines.extend(footer(words, sheet));
