@@ -103,6 +103,8 @@ fn what_is_unclear_or_impossible_is_refused_with_the_reason() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_text_is_a_date_or_a_reason(text in "\\PC{0,40}|[0-9TZ:+/. -]{0,30}") {
         if let Ok(at) = parse(&text, Berlin) {

@@ -262,6 +262,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn any_text_is_read_whole(text in "\\PC{0,60}|([<>/!a-z\"'= é&;#-]|script|<!--){0,40}") {
             let mut end = 0;

@@ -337,6 +337,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn every_message_we_build_verifies(subject in "\\PC{0,120}", text_part in "(\\PC|[\\r\\n \\t]){0,300}") {
             use crate::transport::message::{Head, Mailbox, build};

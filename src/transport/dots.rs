@@ -53,6 +53,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn a_server_reads_back_what_was_meant(lines in proptest::collection::vec("[.a ]{0,4}", 1..12)) {
             let content = lines.join("\r\n") + "\r\n";

@@ -384,6 +384,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn a_copy_filled_in_is_the_copy_that_was_never_shared(
             text in with_fields(), html in with_fields(), one in "[а-яa-z. ]{0,200}", two in "\\PC{0,30}\n?\\PC{0,100}",

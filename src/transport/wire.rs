@@ -234,6 +234,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn whatever_comes_lettre_gets_one_short_line_of_text(line in proptest::collection::vec(any::<u8>(), 0..2_000)) {
             let clean = String::from_utf8(cleaned(&line)).unwrap();

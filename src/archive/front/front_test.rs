@@ -102,6 +102,8 @@ fn an_alias_bomb_is_refused() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_text_is_cut_or_refused(
         fence in "---|\\+\\+\\+|;;;|\\{|",
