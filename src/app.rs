@@ -4,7 +4,8 @@
 pub mod templates;
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,6 +169,7 @@ pub struct Delivery {
     ctx: Arc<Context>,
     run: i64,
     stop: CancellationToken,
+    engine: Arc<Engine>,
     workers: tokio::task::JoinHandle<()>,
     _ticker: watch::Sender<u64>,
 }
@@ -187,11 +189,16 @@ pub async fn start_delivery(ctx: &Arc<Context>, ticks: watch::Sender<u64>) -> an
     let stop = CancellationToken::new();
     let ledger = Ledger::start(ctx.store.clone(), run);
     let engine = Engine::new(Arc::clone(ctx), ledger, run, stop.clone());
-    let workers = tokio::spawn(engine.run(ticks.subscribe()));
-    Ok(Delivery { ctx: Arc::clone(ctx), run, stop, workers, _ticker: ticks })
+    let workers = tokio::spawn(Arc::clone(&engine).run(ticks.subscribe()));
+    Ok(Delivery { ctx: Arc::clone(ctx), run, stop, engine, workers, _ticker: ticks })
 }
 
 impl Delivery {
+    /// Why the relay cannot be used, if it could not at the last try.
+    pub fn trouble(&self) -> Option<String> {
+        self.engine.trouble()
+    }
+
     /// Stops leasing, finishes what is in hand, ends the run.
     ///
     /// # Errors
@@ -212,12 +219,7 @@ impl Delivery {
 pub async fn serve(ctx: Arc<Context>, stop: CancellationToken) -> Result<(), StartError> {
     let _instance = Instance::claim(&ctx.settings.database.file)?;
     let listen = ctx.settings.http.listen;
-    let listener = TcpListener::bind(listen).await.map_err(|error| {
-        StartError::fault(
-            Fault::new("http.listen", format!("cannot listen on {listen}: {error}"))
-                .with_help("stop what listens there, or choose another port"),
-        )
-    })?;
+    let listener = TcpListener::bind(listen).await.map_err(|error| StartError::fault(closed(listen, &error)))?;
     let ticks = watch::Sender::new(0);
     let scheduler = tick_every_second(&ticks).await?;
     let mut published = String::new();
@@ -240,6 +242,20 @@ pub async fn serve(ctx: Arc<Context>, stop: CancellationToken) -> Result<(), Sta
     ctx.store.close().await;
     telemetry::stopped();
     Ok(())
+}
+
+/// Why we cannot listen where we should.
+fn closed(listen: SocketAddr, error: &io::Error) -> Fault {
+    let (reason, help) = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            (format!("another program listens on {listen} already"), "stop it, or choose another port")
+        }
+        io::ErrorKind::PermissionDenied => {
+            (format!("we may not listen on {listen}"), "choose a port above 1023 and put a web server in front")
+        }
+        _ => (format!("we cannot listen on {listen}: {error}"), "name an address of this machine, like 127.0.0.1:8025"),
+    };
+    Fault::new("http.listen", reason).with_help(help)
 }
 
 /// The ticker. It only says that a second has passed: what is due is a stored row.

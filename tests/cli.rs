@@ -1,5 +1,6 @@
 //! The real binary, as an operator meets it.
 
+mod mistakes;
 mod subscribers;
 
 use std::fs;
@@ -53,7 +54,7 @@ fn a_fresh_folder_passes_its_check_after_init_and_nothing_is_overwritten() {
     let blog = folder.path().join("blog");
     let check = run(&blog, &["check"]);
     assert_eq!(check.code, 0, "{}{}", check.out, check.err);
-    assert!(check.out.contains("0 errors, 3 warnings\n"), "{}", check.out);
+    assert!(check.out.contains("0 errors, 5 warnings\n"), "{}", check.out);
     fs::write(blog.join("postroom.toml"), "mine").unwrap();
     let again = run(folder.path(), &["init", "blog"]);
     assert_eq!((again.code, again.out.as_str()), (3, ""));
@@ -90,7 +91,7 @@ fn check_tells_what_is_wrong_with_posts_by_file_and_line() {
     fs::write(folder.path().join("posts/bad.md"), "---\ntitle: One\ntitle: Two\n---\n").unwrap();
     let check = run(folder.path(), &["check"]);
     assert!(check.code == 1 && check.out.starts_with("error: posts/bad.md:3: "), "{}", check.out);
-    assert!(check.out.ends_with("\n1 public post\n1 error, 3 warnings\n"), "{}", check.out);
+    assert!(check.out.ends_with("\n1 public post\n1 error, 5 warnings\n"), "{}", check.out);
 }
 
 /// A post that rested long enough to be read.

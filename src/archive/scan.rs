@@ -24,10 +24,8 @@ pub(super) fn scan(archive: &Archive, known: &HashMap<String, Known>, now: Times
     let before = identity_of(archive)?;
     let walk = walk::walk(root, &archive.filter)?;
     if walk.files.is_empty() && walk.closed.is_empty() && !known.is_empty() {
-        let reason = format!("the archive is empty, and {} posts of it are known", known.len());
-        return Err(
-            Fault::new(root.display().to_string(), reason).with_help("is the folder mounted? nothing was changed")
-        );
+        let reason = format!("the folder {} is empty, and {} posts of it are known", root.display(), known.len());
+        return Err(Fault::new("archive.path", reason).with_help("look whether it is mounted; nothing was changed"));
     }
     let mut scan = Scan { warnings: walk.warnings, ..Scan::default() };
     for (path, fault) in walk.closed {
@@ -151,14 +149,10 @@ fn place(_: &Metadata) -> (u64, u64) {
 /// Which folder the archive is just now: another one after an unmount.
 fn identity_of(archive: &Archive) -> Result<(u64, u64), Fault> {
     let root = &archive.rules.root;
-    let wrong = |reason: String| {
-        Fault::new(root.display().to_string(), reason)
-            .with_help("give the folder of your posts as [archive] path; nothing was changed")
-    };
     match std::fs::metadata(root) {
         Ok(data) if data.is_dir() => Ok(place(&data)),
-        Ok(_) => Err(wrong("the archive is not a folder".into())),
-        Err(e) => Err(wrong(format!("the archive cannot be read: {e}"))),
+        Ok(_) => Err(walk::unreadable(root, &ErrorKind::NotADirectory.into())),
+        Err(e) => Err(walk::unreadable(root, &e)),
     }
 }
 

@@ -185,7 +185,7 @@ fn a_missing_or_suddenly_empty_archive_is_a_fault_and_no_deletion() {
     assert!(archive.scan(&HashMap::new(), LATER).is_ok());
     assert!(archive.scan(&known, LATER).unwrap_err().reason.contains("empty"));
     let gone = archive_at(&folder.path().join("gone"));
-    assert!(gone.scan(&known, LATER).unwrap_err().reason.contains("cannot be read"));
+    assert!(gone.scan(&known, LATER).unwrap_err().reason.contains("there is no folder"));
     put(&folder, "file", "");
     assert!(archive_at(&folder.path().join("file")).scan(&known, LATER).is_err());
 }

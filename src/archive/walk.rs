@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::Metadata;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -97,11 +98,11 @@ pub(super) fn walk(root: &Path, filter: &Filter) -> Result<Walk, Fault> {
     for entry in entries.filter_entry(|e| e.depth() == 0 || !is_special(e)) {
         match entry {
             Ok(entry) => sort(&entry, root, filter, &mut walk, &mut strangers),
-            Err(e) if e.depth() == 0 => return Err(unreadable(root, &e)),
+            Err(e) if e.depth() == 0 => return Err(unreadable(root, &e.into())),
             Err(e) => {
                 let path = e.path().map(|p| relative(p, root)).unwrap_or_default();
                 // Gone since its folder was listed: as if it had not been there.
-                if e.io_error().is_none_or(|e| e.kind() != std::io::ErrorKind::NotFound) {
+                if e.io_error().is_none_or(|e| e.kind() != ErrorKind::NotFound) {
                     let fault = Fault::new(&*path, format!("cannot be read: {}", plain(&e)));
                     walk.closed.push((path, fault));
                 }
@@ -197,9 +198,16 @@ fn relative(path: &Path, root: &Path) -> String {
     path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
-fn unreadable(root: &Path, e: &walkdir::Error) -> Fault {
-    Fault::new(root.display().to_string(), format!("the archive cannot be read: {}", plain(e)))
-        .with_help("give the folder of your posts as [archive] path; nothing was changed")
+/// Why there is no archive at all, at the key that names it.
+pub(super) fn unreadable(root: &Path, e: &std::io::Error) -> Fault {
+    let root = root.display();
+    let reason = match e.kind() {
+        ErrorKind::NotFound => format!("there is no folder {root}"),
+        ErrorKind::NotADirectory => format!("{root} is a file and not a folder"),
+        ErrorKind::PermissionDenied => format!("the folder {root} cannot be read: permission denied"),
+        _ => format!("the folder {root} cannot be read: {e}"),
+    };
+    Fault::new("archive.path", reason).with_help("name the folder your posts are in")
 }
 
 fn plain(e: &walkdir::Error) -> String {
@@ -318,6 +326,6 @@ mod tests {
     #[test]
     fn a_missing_folder_is_a_fault() {
         let fault = walk(Path::new("no such folder"), &all()).unwrap_err();
-        assert!(fault.reason.starts_with("the archive cannot be read"), "{fault}");
+        assert_eq!(fault.to_string(), "archive.path: there is no folder no such folder");
     }
 }

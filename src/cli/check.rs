@@ -69,6 +69,7 @@ fn posts(archive: &Archive, settings: &Settings, findings: &mut Findings) {
         let path = settings.archive.path.join(&fault.place);
         if path.exists() { Fault { place: path.display().to_string(), ..fault } } else { fault }
     };
+    let is_empty = scan.read.is_empty() && scan.faults.is_empty();
     findings.errors.extend(scan.faults.into_iter().map(at_home));
     findings.warnings.extend(scan.warnings.into_iter().map(at_home));
     let mut posts = Posts::default();
@@ -80,6 +81,11 @@ fn posts(archive: &Archive, settings: &Settings, findings: &mut Findings) {
             _ if entry.date > now => posts.scheduled += 1,
             _ => posts.expired += 1,
         }
+    }
+    if is_empty {
+        let reason = format!("there is no post in the folder {}", settings.archive.path.display());
+        let help = "is it the right one? posts are Markdown and HTML files: postroom config explain archive.include";
+        findings.warnings.push(Fault::new("archive.path", reason).with_help(help));
     }
     findings.posts = Some(posts);
 }

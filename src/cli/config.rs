@@ -70,13 +70,18 @@ fn show(sheet: &Sheet, read: &Read, stage: &Stage, out: &mut dyn Write) -> Resul
 
 fn text(shown: &[Shown], stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
     let file = stage.file().map_or("the file".to_owned(), |file| file.display().to_string());
+    match stage.file() {
+        Some(_) => writeln!(out, "## Behind each value: the line of {file} it comes from, the variable of the")?,
+        None => writeln!(out, "## There is no settings file here. Behind each value: the variable of the")?,
+    }
+    writeln!(out, "## environment, or `default`. To learn what a key means: postroom config explain KEY")?;
     let mut place = "";
     for one in shown {
         if one.place != place {
             place = &one.place;
             let header =
                 if one.entry.section == "newsletters" { "[[newsletters]]".into() } else { format!("[{place}]") };
-            writeln!(out, "{}{header}", if std::ptr::eq(one, &raw const shown[0]) { "" } else { "\n" })?;
+            writeln!(out, "\n{header}")?;
         }
         let (line, from) = match (&one.value, &one.origin) {
             (None, _) => (format!("# {}", one.entry.key), "not set".to_owned()),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::watch;
 
-use super::Failure;
+use super::{Failure, output};
 use crate::app::{self, Delivery, Instance, StartError};
 use crate::context::Context;
 use crate::tasks::tend;
@@ -17,6 +17,8 @@ use crate::tasks::tend;
 const LOOK: Duration = Duration::from_millis(250);
 /// So many looks without any progress mean that nothing more is to be done now.
 const PATIENCE: u32 = 40;
+/// The same when the relay cannot be used: one more try would be waited for in vain.
+const LITTLE_PATIENCE: u32 = 4;
 
 /// How far something is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,12 +32,14 @@ pub struct Progress {
 }
 
 /// Why the watching ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// Everything is settled.
     Settled,
     /// Nothing more can be done now.
     Waiting,
+    /// The relay cannot be used, for this reason.
+    Unusable(String),
     /// Ctrl-C.
     Interrupted,
     /// A service does the work, and nobody watches.
@@ -112,8 +116,10 @@ async fn watch(
         still = if now == before { still + 1 } else { 0 };
         before = now;
         // A service may wait for its relay as long as it likes; a command does not.
-        if still >= PATIENCE && here.is_some() {
-            return Ok(Ended::Waiting);
+        match here.map(|here| here.delivery.trouble()) {
+            Some(Some(reason)) if still >= LITTLE_PATIENCE => return Ok(Ended::Unusable(reason)),
+            Some(_) if still >= PATIENCE => return Ok(Ended::Waiting),
+            _ => {}
         }
     }
 }
@@ -130,11 +136,15 @@ fn bar() -> ProgressBar {
 ///
 /// # Errors
 /// Ctrl-C, after it was told.
-pub fn tell(ended: Ended, left: &str, out: &mut dyn Write) -> Result<bool, Failure> {
+pub fn tell(ctx: &Context, ended: Ended, left: &str, out: &mut dyn Write) -> Result<bool, Failure> {
     match ended {
         Ended::Settled => return Ok(true),
         Ended::Elsewhere => {
             writeln!(out, "The running service hands it to the relay. To watch it: postroom status --watch")?
+        }
+        Ended::Unusable(reason) => {
+            writeln!(out, "The relay {} cannot be used: {}", ctx.transport.name(), output::plain(&reason))?;
+            writeln!(out, "{left}: `postroom serve` goes on trying")?;
         }
         Ended::Waiting => writeln!(out, "{left}: `postroom serve` goes on trying")?,
         Ended::Interrupted => {

@@ -29,19 +29,49 @@ pub fn run(options: &Send, stage: &Stage, out: &mut dyn Write) -> Result<(), Fai
         let since = since.map_err(|reason| Failure::usage(reason, moment::HELP))?;
         plan::look(&ctx).await?;
         match options.dry_run {
-            true => show(&ctx, newsletter, &cadences, since, out).await,
+            true => {
+                if show(&ctx, newsletter, &cadences, since, out).await? {
+                    writeln!(out, "Nothing was sent. To send now: {}", again(options))?;
+                }
+                Ok(())
+            }
             false => seal(&ctx, newsletter, &cadences, since, out).await,
         }
     })
 }
 
+/// The same command without `-n`.
+fn again(options: &Send) -> String {
+    let mut command = format!("postroom send {}", options.newsletter);
+    if let Some(cadence) = options.cadence {
+        command.push_str(&format!(" --cadence {cadence}"));
+    }
+    if let Some(since) = &options.since {
+        command.push_str(&format!(" --since {since}"));
+    }
+    command
+}
+
+/// Why an edition would be empty.
+async fn nothing(ctx: &Context, newsletter: &Newsletter, skip: &str, out: &mut dyn Write) -> Result<(), Failure> {
+    let counts = ctx.store.subscription_counts().await?;
+    let id = &newsletter.id;
+    if counts.iter().any(|one| one.newsletter == *id && one.status == "active") {
+        writeln!(out, "Nothing is new for anybody in {id}{skip}. What comes next: postroom plan")?;
+    } else {
+        writeln!(out, "Nobody is subscribed to {id} yet. To add some: postroom subscribers import list.csv -n")?;
+    }
+    Ok(())
+}
+
+/// False when there is nothing to show.
 async fn show(
     ctx: &Context,
     newsletter: &Newsletter,
     cadences: &[Cadence],
     since: Option<Timestamp>,
     out: &mut dyn Write,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let now = ctx.now();
     let mut number = ctx.store.next_number().await?;
     let (mut audience, mut suppressed, mut paused, mut largest) = (Vec::new(), 0, 0, 0);
@@ -58,16 +88,15 @@ async fn show(
         number += 1;
     }
     if audience.is_empty() {
-        writeln!(out, "Nothing is new for anybody in {}{}", newsletter.id, plan::skipped(suppressed, paused))?;
-        return Ok(());
+        nothing(ctx, newsletter, &plan::skipped(suppressed, paused), out).await?;
+        return Ok(false);
     }
     let sum = audience.iter().map(|(n, _)| n).sum();
     let each: Vec<_> = audience.iter().map(|(n, cadence)| format!("{cadence} {}", output::number(*n))).collect();
     let skip = plan::skipped(suppressed, paused);
     writeln!(out, "Would send to {} ({}){skip}", output::number(sum), each.join(", "))?;
     writeln!(out, "Gmail clip {}%", largest * 100 / GMAIL)?;
-    writeln!(out, "Nothing was sent. To send now: postroom send {}", newsletter.id)?;
-    Ok(())
+    Ok(true)
 }
 
 /// One line a variant; the size of the largest one.
@@ -101,7 +130,7 @@ async fn seal(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let now = ctx.now();
-    let mut sealed = Vec::new();
+    let (mut sealed, mut held) = (Vec::new(), false);
     for cadence in cadences {
         let newest_seq = ctx.store.newest_seq().await?;
         let wanted = Wanted { newsletter, cadence: *cadence, slot: now, newest_seq, since };
@@ -112,14 +141,16 @@ async fn seal(
         writeln!(out, "Sealed edition {number} \"{subject}\" for {readers} ({cadence})")?;
         match edition.and_then(|edition| edition.reason) {
             Some(reason) => {
+                held = true;
                 writeln!(out, "  it waits for you ({}): postroom editions approve {number}", output::plain(&reason))?;
             }
             None => sealed.push(number),
         }
     }
-    if sealed.is_empty() {
-        writeln!(out, "Nothing is to be handed over now")?;
-        return Ok(());
+    match (&sealed[..], held) {
+        ([], false) => return nothing(ctx, newsletter, "", out).await,
+        ([], true) => return Ok(()),
+        _ => {}
     }
     out.flush()?;
     follow(ctx, &sealed, out).await
@@ -134,17 +165,18 @@ async fn follow(ctx: &Arc<Context>, editions: &[i64], out: &mut dyn Write) -> Re
     .await?;
     let tally = together(ctx, editions).await?;
     let left = format!("{} left", output::number(tally.open()));
-    if ended == Ended::Settled || ended == Ended::Waiting {
+    if !matches!(ended, Ended::Elsewhere | Ended::Interrupted) {
         writeln!(out, "{} of {} accepted", output::number(tally.of(State::Accepted)), output::number(tally.audience))?;
     }
-    let settled = courier::tell(ended, &left, out)?;
+    let elsewhere = ended == Ended::Elsewhere;
+    let settled = courier::tell(ctx, ended, &left, out)?;
     let failed = tally.of(State::Refused) + tally.of(State::Expired);
     if settled && failed > 0 {
         let number = editions.first().copied().unwrap_or_default();
         writeln!(out, "{} failed: postroom editions show {number} --failed", output::number(failed))?;
         return Err(Failure::Problems);
     }
-    if settled || ended == Ended::Elsewhere { Ok(()) } else { Err(Failure::Problems) }
+    if settled || elsewhere { Ok(()) } else { Err(Failure::Problems) }
 }
 
 /// The tally of several editions.
@@ -162,7 +194,8 @@ async fn together(ctx: &Context, editions: &[i64]) -> Result<Tally, Failure> {
 pub fn test(options: &Test, stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
     stage.in_context(async |ctx| {
         let (now, address) = (ctx.now(), &options.address);
-        let waiting = ctx.store.outbox().await?.open;
+        let outbox = ctx.store.outbox().await?;
+        let waiting = outbox.open - outbox.tests;
         let id = ctx.store.queue_test(address, now.plus(ctx.settings.mail.expire), now).await?;
         writeln!(out, "Queued a test mail to {address}")?;
         if waiting > 0 {
@@ -178,23 +211,51 @@ pub fn test(options: &Test, stage: &Stage, out: &mut dyn Write) -> Result<(), Fa
             Ok(Progress { all: 1, open: i64::from(!tried), signs: 0 })
         })
         .await?;
-        if !courier::tell(ended, &format!("{} does not answer", ctx.transport.name()), out)? {
-            return if ended == Ended::Elsewhere { Ok(()) } else { Err(Failure::Problems) };
-        }
-        match ctx.store.delivery(id).await? {
-            Some(row) if row.state == State::Accepted => {
-                let look = match ctx.settings.relay.route {
-                    Route::Smtp { .. } => "Look into the mailbox, and the spam folder",
-                    Route::Folder(_) => "Look into that folder; nobody else gets it",
-                };
-                writeln!(out, "{} accepted it. {look}", ctx.transport.name())?;
-                Ok(())
-            }
-            row => {
-                let reason = row.and_then(|row| row.reason).unwrap_or_default();
-                writeln!(out, "{} did not accept it: {}", ctx.transport.name(), output::plain(&reason))?;
+        match ended {
+            Ended::Unusable(reason) => unusable(&ctx, id, &reason).await,
+            Ended::Elsewhere => Ok(courier::tell(&ctx, ended, "", out).map(drop)?),
+            Ended::Settled => answered(&ctx, id, out).await,
+            ended => {
+                courier::tell(&ctx, ended, &format!("{} does not answer", ctx.transport.name()), out)?;
                 Err(Failure::Problems)
             }
         }
     })
+}
+
+/// No connection came about: the mail is taken back, so that the next test is
+/// the next test and not the third.
+async fn unusable(ctx: &Context, id: i64, reason: &str) -> Result<(), Failure> {
+    ctx.store.cancel_untried_test(id, reason, ctx.now()).await?;
+    let help = match reason {
+        // RFC 4954 section 6
+        _ if reason.starts_with("535") || reason.starts_with("534") => {
+            "look at the user in relay.url and the password in relay.password_file, then test again"
+        }
+        _ => "look at relay.url, then test again: postroom config explain relay.url",
+    };
+    Err(Failure::refused(format!("the relay {} cannot be used: {}", ctx.transport.name(), output::plain(reason)), help))
+}
+
+async fn answered(ctx: &Context, id: i64, out: &mut dyn Write) -> Result<(), Failure> {
+    let relay = ctx.transport.name();
+    match ctx.store.delivery(id).await? {
+        Some(row) if row.state == State::Accepted => {
+            let look = match ctx.settings.relay.route {
+                Route::Smtp { .. } => "Look into the mailbox, and the spam folder",
+                Route::Folder(_) => "Look into that folder; nobody else gets it",
+            };
+            writeln!(out, "{relay} accepted it. {look}")?;
+            Ok(())
+        }
+        row => {
+            let waits = row.as_ref().is_some_and(|row| row.state.is_open());
+            let reason = row.and_then(|row| row.reason).unwrap_or_default();
+            writeln!(out, "{relay} did not accept it: {}", output::plain(&reason))?;
+            if waits {
+                writeln!(out, "`postroom serve` goes on trying")?;
+            }
+            Err(Failure::Problems)
+        }
+    }
 }

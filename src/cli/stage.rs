@@ -140,10 +140,11 @@ pub fn newsletter<'a>(settings: &'a Settings, named: Option<&str>) -> Result<&'a
     let ids = || settings.newsletters.iter().map(|one| one.id.as_str()).collect::<Vec<_>>().join(", ");
     match (named, &settings.newsletters[..]) {
         (Some(id), _) => settings.newsletter(id).ok_or_else(|| {
-            Failure::usage(
-                format!("there is no newsletter `{}`", super::output::plain(id)),
-                format!("there is {}", ids()),
-            )
+            let known = match settings.newsletters.len() {
+                1 => format!("the only one is `{}`", ids()),
+                _ => format!("there are {}", ids()),
+            };
+            Failure::usage(format!("there is no newsletter `{}`", super::output::plain(id)), known)
         }),
         (None, [only]) => Ok(only),
         (None, _) => Err(Failure::usage("there are several newsletters", format!("name one of {}", ids()))),

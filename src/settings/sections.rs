@@ -1,6 +1,8 @@
 //! One function per section: reads all its values, then puts them together.
 //! A `?` comes only after the last read, so that every fault is found.
 
+use url::Url;
+
 use super::read::{Reader, Wrong};
 use super::{
     Archive, Database, Dkim, Feeds, Http, Keys, Mail, Relay, Route, Settings, Site, Templates, secrets, values,
@@ -92,6 +94,13 @@ fn http(reader: &Reader<'_>) -> Option<Http> {
     let section = reader.section("http", "http");
     let listen = section.need("listen", values::socket);
     let public_url = section.need("public_url", values::public);
+    if public_url.as_deref().and_then(|url| Url::parse(url).ok()).is_some_and(|url| values::stays_here(&url)) {
+        section.warn(
+            "public_url",
+            "links in mails lead to this machine alone",
+            "write the address readers reach it by",
+        );
+    }
     Some(Http { listen: listen?, public_url: public_url? })
 }
 
@@ -154,6 +163,13 @@ fn relay(reader: &Reader<'_>) -> Option<Relay> {
     }
     let password =
         path.map(|path| secrets::read(&path)).transpose().map_err(|fault| section.wrong("password_file", fault));
+    if !section.is_given("url") {
+        section.warn(
+            "url",
+            "mail goes to the mail server of this machine",
+            "name your relay, or write this value to keep it",
+        );
+    }
     let relay = relay?;
     let route = match relay.route {
         Route::Folder(folder) => {

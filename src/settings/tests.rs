@@ -294,5 +294,5 @@ fn example_addresses_are_warned_of() {
     let text = SMALL.replace("notes.test", "example.org");
     let warnings = parse(&text, &[]).unwrap().warnings;
     let told: Vec<_> = warnings.iter().map(|fault| fault.line).collect();
-    assert_eq!(told, [Some(3), Some(7), None]);
+    assert_eq!(told, [Some(3), Some(7), None, None]);
 }

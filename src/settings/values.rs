@@ -113,20 +113,31 @@ pub fn hub(text: &str) -> Result<String, Wrong> {
 }
 
 fn web(text: &str) -> Result<Url, Wrong> {
-    let wrong = || Wrong::with_help(format!("`{text}` is not a web address"), "write it like https://example.org");
+    let wrong = || {
+        let meant = Url::parse(&format!("https://{text}")).ok().filter(|_| text.contains('.') && !text.contains(':'));
+        let help = meant.map_or("write it like https://example.org".into(), |url| {
+            format!("write {}", url.as_str().trim_end_matches('/'))
+        });
+        Wrong::with_help(format!("`{text}` is not a web address"), help)
+    };
     let url = Url::parse(text).map_err(|_| wrong())?;
     let plain = url.username().is_empty() && url.password().is_none() && url.host_str().is_some();
     if matches!(url.scheme(), "http" | "https") && plain { Ok(url) } else { Err(wrong()) }
 }
 
-/// Loopback, or a name set aside for tests (RFC 6761).
-fn is_private(url: &Url) -> bool {
+/// Whether an address leads no farther than this machine.
+pub fn stays_here(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost") || name.ends_with(".test"),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
         None => false,
     }
+}
+
+/// Loopback, or a name set aside for tests (RFC 6761).
+fn is_private(url: &Url) -> bool {
+    stays_here(url) || url.domain().is_some_and(|name| name.ends_with(".test"))
 }
 
 /// Where to listen.

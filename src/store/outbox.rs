@@ -158,6 +158,27 @@ impl Store {
         Ok(id)
     }
 
+    /// Takes a test mail back that was never tried; false when it was tried or
+    /// is in somebody's hand.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn cancel_untried_test(&self, id: i64, reason: &str, now: Timestamp) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let cancelled = sqlx::query(
+            "UPDATE deliveries SET state = 'cancelled', reason = $1, settled = $2
+             WHERE id = $3 AND kind = 'test' AND state = 'queued' AND attempts = 0",
+        )
+        .bind(reason)
+        .bind(now.0)
+        .bind(id)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        Ok(cancelled == 1)
+    }
+
     /// Puts uncertain deliveries whose wait for evidence is over back in the
     /// queue, each once; how many. Those uncertain twice stay for the operator.
     ///

@@ -79,6 +79,8 @@ pub struct Outbox {
     pub deferred: i64,
     /// Of these, uncertain.
     pub uncertain: i64,
+    /// Of these, the operator's own tests.
+    pub tests: i64,
     /// When the oldest open one was written.
     pub oldest: Option<Timestamp>,
     /// Next try of a deferred one.
@@ -227,7 +229,8 @@ impl Store {
     pub async fn outbox(&self) -> Result<Outbox> {
         let row = sqlx::query(
             "SELECT COUNT(*) AS open, COUNT(*) FILTER (WHERE state = 'queued' AND attempts > 0) AS deferred,
-                COUNT(*) FILTER (WHERE state = 'uncertain') AS uncertain, MIN(created) AS oldest,
+                COUNT(*) FILTER (WHERE state = 'uncertain') AS uncertain,
+                COUNT(*) FILTER (WHERE kind = 'test') AS tests, MIN(created) AS oldest,
                 MIN(CASE WHEN state = 'queued' AND attempts > 0 THEN not_before END) AS next_try
              FROM deliveries WHERE state IN ('queued', 'leased', 'handing_over', 'uncertain')",
         )
@@ -237,6 +240,7 @@ impl Store {
             open: row.try_get("open")?,
             deferred: row.try_get("deferred")?,
             uncertain: row.try_get("uncertain")?,
+            tests: row.try_get("tests")?,
             oldest: maybe_instant(&row, "oldest")?,
             next_try: maybe_instant(&row, "next_try")?,
         })

@@ -93,7 +93,9 @@ impl Source {
 }
 
 fn survey(source: &Source, name: &str, newsletter: &Newsletter) -> Result<(Columns, Survey), Failure> {
-    let unreadable = |error: std::io::Error| Failure::usage(format!("{name}: {}", plain(&error)), LIST);
+    let unreadable = |error: std::io::Error| {
+        Failure::usage(format!("{name}: {}", plain(&error)), format!("{LIST}; `-` reads standard input"))
+    };
     let (file, _) = source.open().map_err(unreadable)?;
     let mut rows = Rows::open(file).map_err(|bad| wrong_file(name, &bad))?;
     let mut survey = Survey::default();

@@ -58,6 +58,10 @@ async fn list(
         return Ok(output::json(out, json!({"subscriptions": subscriptions, "more": more}))?);
     }
     if found.is_empty() {
+        if newsletter.is_some() {
+            // One that is in the settings no more may still have subscribers; one that has none is a slip.
+            desk.newsletter(newsletter)?;
+        }
         if containing.is_some() || newsletter.is_some() || status.is_some() {
             writeln!(out, "Nobody like that. To see everybody: postroom subscribers list")?;
         } else {

@@ -48,6 +48,11 @@ impl Engine {
         Arc::new(Self { ctx, ledger, run, variants: Variants::default(), relay: Relay::default(), stop })
     }
 
+    /// Why the relay could not be used at the last try; `None` once it can.
+    pub fn trouble(&self) -> Option<String> {
+        self.relay.trouble()
+    }
+
     /// Runs until stopped; `tick` says when to look again with nothing else to wake it.
     pub async fn run(self: Arc<Self>, mut tick: watch::Receiver<u64>) {
         let connections = self.ctx.transport.connections();

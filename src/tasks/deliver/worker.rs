@@ -249,7 +249,8 @@ impl Engine {
         let now = self.ctx.now();
         // Workers that fail together count as one failure.
         if !self.relay.is_down(now) {
-            telemetry::relay_failed(self.ctx.transport.name(), &report.reason(), self.relay.failed(now));
+            let reason = report.reason();
+            telemetry::relay_failed(self.ctx.transport.name(), &reason, self.relay.failed(now, &reason));
         }
     }
 
