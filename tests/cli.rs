@@ -72,11 +72,41 @@ fn init_uses_the_posts_that_are_there() {
 }
 
 #[test]
+fn init_takes_the_posts_it_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let posts = folder.path().join("my \"posts\"");
+    fs::create_dir(&posts).unwrap();
+    let made = run(folder.path(), &["init", "news", "--archive", "my \"posts\""]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    assert!(made.out.contains(&format!("Found posts in {}; ", posts.display())), "{}", made.out);
+    assert!(!folder.path().join("news/posts").exists());
+    assert_eq!(run(&folder.path().join("news"), &["check"]).code, 0);
+    let lost = run(folder.path(), &["init", "other", "--archive", "none"]);
+    assert_eq!((lost.code, lost.err.lines().next()), (2, Some("error: there is no folder none")));
+    assert!(!folder.path().join("other").exists());
+}
+
+#[test]
+fn config_explain_tells_of_a_key_a_section_and_all_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = |arguments: &[&str]| run(folder.path(), arguments).out.lines().map(str::to_owned).collect::<Vec<_>>();
+    let (all, relay) = (lines(&["config", "explain"]), lines(&["config", "explain", "relay"]));
+    assert!(
+        all.len() > 40
+            && relay.len() >= 3
+            && relay.iter().all(|line| all.iter().any(|one| one.starts_with(line.split("  ").next().unwrap()))),
+        "{relay:?}"
+    );
+    assert!(all.iter().all(|line| line.split_once("  ").is_some_and(|(_, words)| words.trim().len() > 15)), "{all:#?}");
+    assert!(lines(&["config", "explain", "relay.url"]).iter().any(|line| line.contains("smtp://localhost:25")));
+}
+
+#[test]
 fn an_unknown_key_stops_everything_and_names_the_nearest_and_the_line() {
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), &["init"]);
     edit(folder.path(), "timezone =", "timezon =");
-    let told = "error: postroom.toml:14: unknown key `site.timezon`\n  \
+    let told = "error: postroom.toml:13: unknown key `site.timezon`\n  \
                 help: a key with a similar name exists: `site.timezone`\n";
     let check = run(folder.path(), &["check"]);
     assert_eq!((check.code, check.out), (1, format!("{told}1 error, 0 warnings\n")));

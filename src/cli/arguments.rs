@@ -43,7 +43,8 @@ pub enum Command {
     /// Write a first postroom.toml and a sample post
     ///
     /// Never overwrites anything. A folder of posts that is already there (posts,
-    /// _posts, content/posts, ...) is used as it is.
+    /// _posts, content/posts, ...) is used as it is, and so is the one --archive
+    /// names; only where there is none a sample post is written.
     Init(Init),
     /// Find faults in settings, posts and templates before readers do
     ///
@@ -120,6 +121,9 @@ pub struct Init {
     /// Where; made when it is not there
     #[arg(default_value = ".", value_name = "DIR")]
     pub folder: PathBuf,
+    /// Folder of your posts, when it is somewhere else
+    #[arg(long, value_name = "FOLDER")]
+    pub archive: Option<PathBuf>,
 }
 
 /// `build`
@@ -349,7 +353,7 @@ pub enum Config {
     Show(Read),
     /// Explain a key, or list all of them
     Explain {
-        /// Like mail.from
+        /// A key like mail.from, or a section like relay
         key: Option<String>,
     },
 }

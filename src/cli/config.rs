@@ -17,7 +17,8 @@ pub fn run(command: &Config, stage: &Stage, out: &mut dyn Write) -> Result<(), F
     let sheet = Settings::sheet(stage.file().as_deref())?;
     match command {
         Config::Show(read) => show(&sheet, read, stage, out),
-        Config::Explain { key: None } => list(out),
+        Config::Explain { key: None } => list(|_| true, out),
+        Config::Explain { key: Some(name) } if manual::is_section(name) => list(|entry| entry.section == name, out),
         Config::Explain { key: Some(key) } => explain(key, &sheet, out),
     }
 }
@@ -116,13 +117,14 @@ fn without_password(text: &str) -> String {
     }
 }
 
-fn list(out: &mut dyn Write) -> Result<(), Failure> {
+/// The first sentence on each key.
+fn list(fits: impl Fn(&Entry) -> bool, out: &mut dyn Write) -> Result<(), Failure> {
     let row = |entry: &Entry| {
-        let first = entry.prose.join(" ");
-        let sentence = first.split_inclusive(['.', ':']).next().unwrap_or_default().trim_end_matches([':', '.']);
-        vec![entry.path(), sentence.to_owned()]
+        let prose = entry.prose.join(" ");
+        let end = [". ", ": "].iter().filter_map(|mark| prose.find(mark)).min().unwrap_or(prose.len());
+        vec![entry.path(), prose[..end].trim_end_matches('.').to_owned()]
     };
-    let rows: Vec<_> = manual::entries().iter().map(row).collect();
+    let rows: Vec<_> = manual::entries().iter().filter(|entry| fits(entry)).map(row).collect();
     Ok(output::table(out, "", &rows)?)
 }
 

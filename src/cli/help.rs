@@ -16,7 +16,11 @@ const EXAMPLES: &[(&str, &str)] = &[
   postroom serve                 watch, publish, send",
     ),
     ("postroom demo", "  postroom demo\n  postroom demo --port 9000 --keep"),
-    ("postroom init", "  postroom init\n  postroom init ~/blog"),
+    (
+        "postroom init",
+        "  postroom init                  beside the posts of a blog
+  postroom init /etc/postroom --archive /srv/blog/posts",
+    ),
     ("postroom check", "  postroom check\n  postroom check --json | jq .errors"),
     ("postroom serve", "  postroom serve\n  postroom --config /etc/postroom/postroom.toml serve"),
     ("postroom build", "  postroom build --out public"),
@@ -90,7 +94,12 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     ("postroom config", "  postroom config show\n  postroom config explain mail.from"),
     ("postroom config show", "  postroom config show\n  postroom config show --json"),
-    ("postroom config explain", "  postroom config explain\n  postroom config explain mail.from"),
+    (
+        "postroom config explain",
+        "  postroom config explain              every key in one line
+  postroom config explain relay        those of a section
+  postroom config explain mail.from    all about one",
+    ),
     (
         "postroom completions",
         "  postroom completions bash > ~/.local/share/bash-completion/completions/postroom

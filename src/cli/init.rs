@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -27,26 +27,37 @@ pub fn run(options: &Init, out: &mut dyn Write) -> Result<(), Failure> {
             "edit it, or name another folder: postroom init DIR",
         ));
     }
+    let posts = posts(options, folder)?;
     fs::create_dir_all(&options.folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let posts = FOLDERS.iter().find(|name| folder.join(name).is_dir());
-    let starter = STARTER.replace("path = \"posts\"", &format!("path = \"{}\"", posts.unwrap_or(&FOLDERS[0])));
-    write_new(&settings, &starter)?;
+    let path = posts.as_deref().unwrap_or(Path::new(FOLDERS[0])).display().to_string();
+    // A text of JSON is one of TOML.
+    let line = format!("path = {}", serde_json::Value::from(path.as_str()));
+    write_new(&settings, &STARTER.replace("path = \"posts\"", &line))?;
     writeln!(out, "Wrote {}", settings.display())?;
-    match posts {
-        Some(posts) => writeln!(
-            out,
-            "Found posts in {}; they go into the feeds, only new ones are mailed",
-            folder.join(posts).display()
-        )?,
-        None => {
-            let post = folder.join("posts/hello.md");
-            fs::create_dir_all(folder.join("posts"))
-                .with_context(|| format!("cannot make {}", folder.join("posts").display()))?;
-            write_new(&post, &sample())?;
-            writeln!(out, "Wrote {}", post.display())?;
-        }
+    if posts.is_some() {
+        let found = folder.join(path);
+        writeln!(out, "Found posts in {}; they go into the feeds, only new ones are mailed", found.display())?;
+    } else {
+        let post = folder.join("posts/hello.md");
+        fs::create_dir_all(folder.join("posts"))
+            .with_context(|| format!("cannot make {}", folder.join("posts").display()))?;
+        write_new(&post, &sample())?;
+        writeln!(out, "Wrote {}", post.display())?;
     }
     next(folder, out)
+}
+
+/// The posts that are there already, seen from the settings file.
+fn posts(options: &Init, folder: &Path) -> Result<Option<PathBuf>, Failure> {
+    let Some(named) = &options.archive else {
+        let found = FOLDERS.iter().find(|name| folder.join(name).is_dir());
+        return Ok(found.map(PathBuf::from));
+    };
+    if !named.is_dir() {
+        let reason = format!("there is no folder {}", named.display());
+        return Err(Failure::usage(reason, "name the folder your posts are in"));
+    }
+    Ok(Some(std::path::absolute(named)?))
 }
 
 fn next(folder: &Path, out: &mut dyn Write) -> Result<(), Failure> {
@@ -56,9 +67,10 @@ fn next(folder: &Path, out: &mut dyn Write) -> Result<(), Failure> {
     if folder != Path::new("") {
         say(&format!("cd {}", folder.display()))?;
     }
-    say("edit postroom.toml: title, url, from, public_url, relay")?;
-    say("postroom check         until it finds nothing")?;
+    say("edit postroom.toml     name and address of your site, sender, public_url, relay")?;
+    say("postroom check         what is left to do, until it finds nothing")?;
     say("postroom preview       the next edition as a reader sees it")?;
+    say("postroom test ADDRESS  one mail through your relay")?;
     say("postroom serve         feeds, sign-up pages and editions from now on")?;
     Ok(())
 }

@@ -78,10 +78,10 @@ fn a_relay_that_is_not_there() {
 fn a_relay_without_its_password() {
     let folder = with(RELAY, "url = \"smtp://me@mail.test:587\"");
     let cure = "set relay.password_file to a file that holds it";
-    told(folder.path(), &["check"], 1, "postroom.toml:38: `relay.url`: it names a user and there is no password", cure);
+    told(folder.path(), &["check"], 1, "postroom.toml:36: `relay.url`: it names a user and there is no password", cure);
     let folder = with(RELAY, "url = \"mail.test:587\"");
     let cure = "write it like smtp://user@mail.example.org:587";
-    told(folder.path(), &["check"], 1, "postroom.toml:38: `relay.url`: `mail.test:587` is not a relay", cure);
+    told(folder.path(), &["check"], 1, "postroom.toml:36: `relay.url`: `mail.test:587` is not a relay", cure);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn nobody_to_send_to() {
 #[test]
 fn links_that_lead_nowhere() {
     let public = "public_url = \"http://localhost:8025\"";
-    let at = "postroom.toml:27: `http.public_url`";
+    let at = "postroom.toml:26: `http.public_url`";
     let folder = with(public, "");
     let cure = "add public_url = \"https://news.example.org\" under [http]";
     told(folder.path(), &["check"], 1, "postroom.toml: `http.public_url` is missing", cure);
