@@ -76,7 +76,7 @@ async fn an_edition_is_shown_without_anybodys_links_and_only_once_it_has_gone_ou
     house.edition(State::Held).await;
     assert_eq!(house.get("/editions/1").await.status, 404);
     assert!(!house.get("/editions").await.body.contains("A subject"));
-    house.ctx.store.set_edition_state(1, &[State::Held], State::Sending, None, house.ctx.now()).await.unwrap();
+    house.ctx.store.approve_edition(1, house.ctx.now(), house.ctx.now()).await.unwrap();
     let mail = house.get("/editions/1").await;
     assert_eq!(mail.status, 200);
     assert!(mail.body.contains("Hello") && mail.body.contains("https://news.blog.test/subscribe"), "{}", mail.body);

@@ -184,8 +184,8 @@ async fn edition(desk: &Desk, number: i64) -> Result<Edition, Failure> {
 
 async fn approve(desk: &Desk, number: i64, out: &mut dyn Write) -> Result<(), Failure> {
     let edition = edition(desk, number).await?;
-    let from = [State::Held, State::Paused];
-    if !desk.store.set_edition_state(number, &from, State::Sending, None, desk.now).await? {
+    let expires = desk.now.plus(desk.settings.mail.expire);
+    if !desk.store.approve_edition(number, expires, desk.now).await? {
         let now = edition.state.as_str();
         return Err(Failure::refused(
             format!("edition {number} is {now}, not held"),
@@ -199,8 +199,7 @@ async fn approve(desk: &Desk, number: i64, out: &mut dyn Write) -> Result<(), Fa
 
 async fn cancel(desk: &Desk, number: i64, out: &mut dyn Write) -> Result<(), Failure> {
     let edition = edition(desk, number).await?;
-    let from = [State::Held, State::Sending, State::Paused];
-    if !desk.store.set_edition_state(number, &from, State::Cancelled, Some("by the operator"), desk.now).await? {
+    if !desk.store.cancel_edition(number, "by the operator", desk.now).await? {
         let now = edition.state.as_str();
         return Err(Failure::refused(
             format!("edition {number} is {now} already"),

@@ -244,49 +244,71 @@ impl Store {
         Ok(tally)
     }
 
-    /// Moves an edition between held, sending, paused and cancelled; false when
-    /// it is not in one of the states `from`. Cancelling withdraws what has not
-    /// left; approving lifts the guard from its posts.
+    /// Lets a held or paused edition go; false when it is neither. The time it
+    /// waited does not count against its deliveries: they may be tried until
+    /// `expires`, and from now on. Its posts are held no longer either.
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn set_edition_state(
-        &self,
-        number: i64,
-        from: &[State],
-        to: State,
-        reason: Option<&str>,
-        now: Timestamp,
-    ) -> Result<bool> {
-        let from = serde_json::to_string(&from.iter().map(|s| s.as_str()).collect::<Vec<_>>()).unwrap_or_default();
+    pub async fn approve_edition(&self, number: i64, expires: Timestamp, now: Timestamp) -> Result<bool> {
         let mut tx = self.begin().await?;
-        let changed = sqlx::query(
-            "UPDATE editions SET state = $1, reason = $2, finished = CASE WHEN $1 = 'cancelled' THEN $3 ELSE finished END
-             WHERE number = $4 AND state IN (SELECT value FROM json_each($5))",
+        let approved = sqlx::query(
+            "UPDATE editions SET state = 'sending', reason = NULL WHERE number = $1 AND state IN ('held', 'paused')",
         )
-        .bind(to.as_str())
-        .bind(reason)
-        .bind(now.0)
         .bind(number)
-        .bind(from)
         .execute(&mut *tx)
         .await?
-        .rows_affected();
-        if changed > 0 && to == State::Cancelled {
+        .rows_affected()
+            > 0;
+        if approved {
             sqlx::query(
-                "UPDATE deliveries SET state = 'cancelled', reason = 'edition cancelled', settled = $1
-                 WHERE edition = $2 AND state = 'queued'",
+                "UPDATE deliveries SET expires = MAX(expires, $1), not_before = MIN(not_before, $2)
+                 WHERE edition = $3 AND state = 'queued'",
             )
+            .bind(expires.0)
             .bind(now.0)
             .bind(number)
             .execute(&mut *tx)
             .await?;
-        }
-        if changed > 0 && to == State::Sending {
             Self::unguard(&mut tx, number).await?;
         }
         tx.commit().await?;
-        Ok(changed > 0)
+        Ok(approved)
+    }
+
+    /// Stops an edition for good and withdraws what has not left; false when
+    /// it is over already. What is in hand is withdrawn when its mark is asked
+    /// for, or by [`Store::withdraw`] once it is back in the queue.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn cancel_edition(&self, number: i64, reason: &str, now: Timestamp) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let cancelled = sqlx::query(
+            "UPDATE editions SET state = 'cancelled', reason = $1, finished = $2
+             WHERE number = $3 AND state IN ('held', 'sending', 'paused')",
+        )
+        .bind(reason)
+        .bind(now.0)
+        .bind(number)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected()
+            > 0;
+        withdraw(&mut tx, now).await?;
+        tx.commit().await?;
+        Ok(cancelled)
+    }
+
+    /// Withdraws queued deliveries of cancelled editions; how many.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn withdraw(&self, now: Timestamp) -> Result<u64> {
+        let mut tx = self.begin().await?;
+        let withdrawn = withdraw(&mut tx, now).await?;
+        tx.commit().await?;
+        Ok(withdrawn)
     }
 
     /// Closes editions whose every delivery is settled; their numbers.
@@ -307,6 +329,17 @@ impl Store {
         tx.commit().await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
+}
+
+async fn withdraw(tx: &mut Transaction<'static, Sqlite>, now: Timestamp) -> Result<u64> {
+    let withdrawn = sqlx::query(
+        "UPDATE deliveries SET state = 'cancelled', reason = 'edition cancelled', settled = $1
+         WHERE state = 'queued' AND edition IN (SELECT number FROM editions WHERE state = 'cancelled')",
+    )
+    .bind(now.0)
+    .execute(&mut **tx)
+    .await?;
+    Ok(withdrawn.rows_affected())
 }
 
 const GROUPS: &str = concat!(

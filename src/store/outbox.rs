@@ -199,7 +199,8 @@ impl Store {
         Ok(moved)
     }
 
-    /// Gives up queued deliveries whose time is over; how many.
+    /// Gives up queued deliveries whose time is over; how many. While their
+    /// edition is held or paused their time stands still.
     ///
     /// # Errors
     /// Those of the engine.
@@ -207,7 +208,8 @@ impl Store {
         let mut tx = self.begin().await?;
         let gone = sqlx::query(
             "UPDATE deliveries SET state = 'expired', settled = $1, reason = COALESCE(reason, 'never tried in time')
-             WHERE state = 'queued' AND expires <= $1",
+             WHERE state = 'queued' AND expires <= $1
+                AND (edition IS NULL OR edition IN (SELECT number FROM editions WHERE state = 'sending'))",
         )
         .bind(now.0)
         .execute(&mut *tx)

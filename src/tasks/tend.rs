@@ -1,5 +1,5 @@
-//! What time has overtaken: deliveries too old to try, uncertain ones whose
-//! wait is over, editions whose every delivery is settled.
+//! What time has overtaken: deliveries too old to try or of a cancelled edition,
+//! uncertain ones whose wait is over, editions whose every delivery is settled.
 
 use crate::context::Context;
 use crate::domain::Timestamp;
@@ -17,6 +17,7 @@ pub async fn step(ctx: &Context, now: Timestamp) -> anyhow::Result<Step> {
         telemetry::uncertain_resent(resent);
         ctx.wake.outbox.notify_one();
     }
+    let withdrawn = ctx.store.withdraw(now).await?;
     let expired = ctx.store.expire(now).await?;
     if expired > 0 {
         telemetry::deliveries_expired(expired);
@@ -25,5 +26,5 @@ pub async fn step(ctx: &Context, now: Timestamp) -> anyhow::Result<Step> {
     for number in &finished {
         telemetry::edition_finished(*number, &ctx.store.tally(*number).await?);
     }
-    Ok(Step::of(resent + expired + finished.len() as u64))
+    Ok(Step::of(resent + withdrawn + expired + finished.len() as u64))
 }

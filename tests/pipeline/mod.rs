@@ -3,6 +3,7 @@
 
 mod audit;
 mod cadences;
+mod guard;
 mod office;
 mod posts;
 mod slots;

@@ -57,6 +57,8 @@ pub struct Setup<'a> {
     pub script: Script,
     pub start: &'a str,
     pub connections: usize,
+    /// Whether the relay takes commands in groups, as most do.
+    pub pipelining: bool,
     /// More lines of `[mail]`.
     pub mail: &'a str,
     /// More sections.
@@ -65,7 +67,7 @@ pub struct Setup<'a> {
 
 impl Default for Setup<'_> {
     fn default() -> Self {
-        Self { script: Script::new(), start: START, connections: 3, mail: "", more: "" }
+        Self { script: Script::new(), start: START, connections: 3, pipelining: true, mail: "", more: "" }
     }
 }
 
@@ -121,7 +123,8 @@ impl Office {
     }
 
     pub async fn set_up(setup: Setup<'_>) -> Self {
-        let sink = faultsink::start(setup.script).await;
+        let script = if setup.pipelining { setup.script.keyword("PIPELINING") } else { setup.script };
+        let sink = faultsink::start(script).await;
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("posts")).unwrap();
         let toml = format!(
@@ -254,6 +257,12 @@ impl Office {
         self.hand_over().await;
     }
 
+    /// Sets the clock and seals what is due; nothing is handed over.
+    pub async fn tick_sealing(&self, wall: &str) {
+        self.set(at(wall));
+        self.compose().await;
+    }
+
     /// Sets the clock, then one second of the service.
     pub async fn tick_at(&self, wall: &str) {
         self.set(at(wall));
@@ -272,8 +281,10 @@ impl Office {
     /// Waits until the engine has nothing to do just now, then tends the outbox.
     pub async fn hand_over(&self) {
         self.tend().await;
-        self.until("the outbox has nothing due", async || self.books.due(self.ctx.now()).await == 0).await;
-        self.tend().await;
+        if self.books.due(self.ctx.now()).await > 0 {
+            self.until("the outbox has nothing due", async || self.books.due(self.ctx.now()).await == 0).await;
+            self.tend().await;
+        }
     }
 
     pub async fn tend(&self) {
@@ -360,6 +371,17 @@ impl Office {
         let mut editions = self.ctx.store.editions(1_000).await.unwrap();
         editions.reverse();
         editions
+    }
+
+    /// `editions approve`
+    pub async fn approve(&self, number: i64) -> bool {
+        let now = self.ctx.now();
+        self.ctx.store.approve_edition(number, now.plus(self.ctx.settings.mail.expire), now).await.unwrap()
+    }
+
+    /// `editions cancel`
+    pub async fn cancel(&self, number: i64) -> bool {
+        self.ctx.store.cancel_edition(number, "by the operator", self.ctx.now()).await.unwrap()
     }
 
     /// Stops, and holds the ledger against the relay's journal.
