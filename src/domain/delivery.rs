@@ -15,6 +15,7 @@
 //! |  |  | accepted, refused | the operator, who knows better |
 //! | accepted | the relay answered 2xx to the dot | | settled |
 //! | refused | a recorded 5xx, or we gave up on one | | settled |
+//! |  |  | queued | its edition is paused because such a 5xx is about the sender |
 //! | suppressed | the address must not be mailed | | settled |
 //! | expired | no answer within the time allowed | | settled |
 //! | cancelled | unsubscribed or edition cancelled before hand-over | | settled |
@@ -284,10 +285,16 @@ pub struct Report {
 }
 
 impl Report {
-    /// A complete answer decided it: 2xx accepts at the dot, 4xx defers, 5xx refuses.
+    /// A complete answer decided it: 2xx accepts at the dot, 4xx defers, 5xx
+    /// refuses, except where it is not about the recipient: before RCPT nobody
+    /// was named yet, and a message that is too large is so for everybody.
     pub fn replied(phase: Phase, reply: Reply) -> Self {
         let outcome = match (reply.code, phase) {
             (200..=299, Phase::Dot) => Outcome::Accepted,
+            (500..=599, Phase::Connect | Phase::Mail) => Outcome::Deferred,
+            (500..=599, Phase::Data | Phase::Content | Phase::Dot) if reply.class() == Class::Edition => {
+                Outcome::Deferred
+            }
             (500..=599, _) => Outcome::Refused,
             (400..=499, _) => Outcome::Deferred,
             // An answer of a class that has no place here: before the dot
@@ -302,6 +309,36 @@ impl Report {
     pub fn broken(phase: Phase, detail: impl Into<String>) -> Self {
         let outcome = if phase == Phase::Dot { Outcome::Uncertain } else { Outcome::Deferred };
         Self { outcome, phase, reply: None, detail: detail.into() }
+    }
+
+    /// What a 4xx or 5xx is about, the phase considered: before RCPT it cannot
+    /// be a recipient.
+    pub fn class(&self) -> Option<Class> {
+        let reply = self.reply.as_ref().filter(|reply| reply.code >= 400)?;
+        Some(match (self.phase, reply.class()) {
+            (Phase::Connect | Phase::Mail, Class::RecipientHard | Class::RecipientSoft) if reply.code >= 500 => {
+                Class::Sender
+            }
+            (Phase::Connect | Phase::Mail, Class::RecipientHard | Class::RecipientSoft) => Class::Relay,
+            (_, class) => class,
+        })
+    }
+
+    /// A 5xx about the sender or the message rather than the recipient.
+    pub fn is_about_us(&self) -> bool {
+        let is_final = self.reply.as_ref().is_some_and(|reply| reply.code >= 500);
+        is_final && matches!(self.class(), Some(Class::Sender | Class::Edition))
+    }
+
+    /// One that every other copy of the edition is sure to get as well.
+    pub fn concerns_edition(&self) -> bool {
+        self.is_about_us() && self.outcome == Outcome::Deferred
+    }
+
+    /// The relay has trouble of its own, or closes: everything else had better wait, too.
+    pub fn concerns_relay(&self) -> bool {
+        let is_closing = self.reply.as_ref().is_some_and(|reply| reply.code == 421);
+        self.outcome == Outcome::Deferred && (is_closing || self.class() == Some(Class::Relay))
     }
 
     /// The mark was denied before any content left.
@@ -450,6 +487,27 @@ mod tests {
         assert_eq!(Report::replied(Phase::Dot, Reply::new(250, "ok")).outcome, Outcome::Accepted);
         assert_eq!(Report::replied(Phase::Dot, Reply::new(354, "what")).outcome, Outcome::Uncertain);
         assert_eq!(Report::replied(Phase::Rcpt, Reply::new(354, "what")).outcome, Outcome::Deferred);
+    }
+
+    #[test]
+    fn what_is_said_before_a_recipient_is_named_is_about_none() {
+        for (code, text, phase, outcome, class) in [
+            (550, "5.1.1 who", Phase::Mail, Outcome::Deferred, Class::Sender),
+            (553, "5.1.8 no such domain", Phase::Mail, Outcome::Deferred, Class::Sender),
+            (450, "4.2.0 later", Phase::Mail, Outcome::Deferred, Class::Relay),
+            (552, "5.3.4 too large", Phase::Mail, Outcome::Deferred, Class::Edition),
+            (552, "5.3.4 too large", Phase::Dot, Outcome::Deferred, Class::Edition),
+            (552, "5.2.3 too large for this mailbox", Phase::Rcpt, Outcome::Refused, Class::Edition),
+            (550, "5.7.1 policy", Phase::Rcpt, Outcome::Refused, Class::Sender),
+            (550, "5.1.1 who", Phase::Rcpt, Outcome::Refused, Class::RecipientHard),
+        ] {
+            let report = Report::replied(phase, Reply::new(code, text));
+            assert_eq!((report.outcome, report.class()), (outcome, Some(class)), "{code} {text} at {phase:?}");
+            let shared = outcome == Outcome::Deferred && code >= 500;
+            assert_eq!(report.concerns_edition(), shared, "{code} {text} at {phase:?}");
+        }
+        assert!(Report::replied(Phase::Rcpt, Reply::new(421, "4.7.0 too much")).concerns_relay());
+        assert!(!Report::replied(Phase::Rcpt, Reply::new(451, "4.2.1 later")).concerns_relay());
     }
 
     #[test]

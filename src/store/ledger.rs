@@ -34,16 +34,17 @@ pub struct Settling {
 }
 
 enum Request {
-    /// A delivery, and the one whose outcome has to be durable before.
-    Mark(i64, Option<i64>, oneshot::Sender<Result<Mark>>),
+    /// A delivery, the one whose outcome has to be durable before, and when.
+    Mark(i64, Option<i64>, Timestamp, oneshot::Sender<Result<Mark>>),
     Settle(Box<Settling>, oneshot::Sender<Result<()>>),
     Return(Vec<i64>, oneshot::Sender<Result<()>>),
 }
 
 /// Requests in one transaction at most.
 const BATCH: usize = 500;
-/// Refusals about the sender that stop an edition: one strict domain is no
-/// reason, twenty are a fault of ours that more mail only makes worse.
+/// Refusals about the sender that stop an edition, or half its audience: one
+/// strict domain is no reason, twenty are a fault of ours that more mail only
+/// makes worse.
 const SENDER_REFUSALS: i64 = 20;
 
 /// A handle to the writer; clone it for every worker. The writer ends when the
@@ -78,8 +79,8 @@ impl Ledger {
     ///
     /// # Errors
     /// When it could not be made durable: nothing may leave then either.
-    pub async fn mark(&self, delivery: i64, after: Option<i64>) -> Result<Mark> {
-        self.ask(|answer| Request::Mark(delivery, after, answer)).await?.durable().await
+    pub async fn mark(&self, delivery: i64, after: Option<i64>, now: Timestamp) -> Result<Mark> {
+        self.ask(|answer| Request::Mark(delivery, after, now, answer)).await?.durable().await
     }
 
     /// Sends an outcome on its way to the disk. What comes back answers when
@@ -134,7 +135,7 @@ async fn write(store: Store, run: i64, mut waiting: mpsc::Receiver<Request>) {
     // Deliveries whose outcome should be on the disk and is not.
     let mut unsettled = HashSet::new();
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
-        let early = |request: &mut Request| matches!(request, Request::Mark(_, Some(k), _) if unsettled.contains(k));
+        let early = |request: &mut Request| matches!(request, Request::Mark(_, Some(k), ..) if unsettled.contains(k));
         for request in batch.extract_if(.., early) {
             answer(request, &Err(StoreError::Ledger("the outcome before it is not on the disk".into())));
         }
@@ -155,11 +156,11 @@ async fn write(store: Store, run: i64, mut waiting: mpsc::Receiver<Request>) {
 fn answer(request: Request, committed: &Result<HashSet<i64>>) {
     let failed = || StoreError::Ledger(committed.as_ref().err().map(ToString::to_string).unwrap_or_default());
     match (request, committed) {
-        (Request::Mark(id, _, to), Ok(granted)) => {
+        (Request::Mark(id, .., to), Ok(granted)) => {
             let mark = if granted.contains(&id) { Mark::Granted } else { Mark::Denied };
             let _ = to.send(Ok(mark));
         }
-        (Request::Mark(_, _, to), Err(_)) => {
+        (Request::Mark(.., to), Err(_)) => {
             let _ = to.send(Err(failed()));
         }
         (Request::Settle(_, to) | Request::Return(_, to), committed) => {
@@ -171,9 +172,13 @@ fn answer(request: Request, committed: &Result<HashSet<i64>>) {
 /// One transaction for a batch; the ids whose mark was granted.
 async fn commit(store: &Store, run: i64, batch: &[Request]) -> Result<HashSet<i64>> {
     let (mut marks, mut settlings, mut returns) = (Vec::new(), Vec::new(), Vec::new());
+    let mut now = Timestamp::default();
     for request in batch {
         match request {
-            Request::Mark(id, ..) => marks.push(*id),
+            Request::Mark(id, _, at, _) => {
+                marks.push(*id);
+                now = *at;
+            }
             Request::Settle(settling, _) => settlings.push(settling.as_ref()),
             Request::Return(ids, _) => returns.extend_from_slice(ids),
         }
@@ -192,7 +197,7 @@ async fn commit(store: &Store, run: i64, batch: &[Request]) -> Result<HashSet<i6
         .execute(&mut *tx)
         .await?;
     }
-    let granted = if marks.is_empty() { HashSet::new() } else { mark(&mut tx, run, &marks).await? };
+    let granted = if marks.is_empty() { HashSet::new() } else { mark(&mut tx, run, &marks, now).await? };
     tx.commit().await?;
     Ok(granted)
 }
@@ -219,34 +224,33 @@ const MARK: &str = concat!(
     " RETURNING id"
 );
 
-/// What becomes of a leased row whose mark was denied.
-const DENY: &str = "UPDATE deliveries SET run_id = NULL,
-        state = CASE
-            WHEN EXISTS (SELECT 1 FROM editions e WHERE e.number = deliveries.edition AND e.state = 'cancelled')
-                THEN 'cancelled'
-            WHEN EXISTS (SELECT 1 FROM suppressions x WHERE x.address_key = COALESCE(LOWER(deliveries.address),
-                (SELECT r.address_key FROM subscriptions s JOIN subscribers r ON r.id = s.subscriber_id
-                    WHERE s.id = deliveries.subscription_id)))
-                THEN 'suppressed'
-            WHEN EXISTS (SELECT 1 FROM editions e WHERE e.number = deliveries.edition AND e.state <> 'sending')
-                THEN 'queued'
-            ELSE 'cancelled' END,
-        reason = CASE
-            WHEN EXISTS (SELECT 1 FROM editions e WHERE e.number = deliveries.edition AND e.state = 'cancelled')
-                THEN 'edition cancelled'
-            WHEN EXISTS (SELECT 1 FROM editions e WHERE e.number = deliveries.edition AND e.state <> 'sending')
-                THEN reason
-            ELSE COALESCE((SELECT x.reason || ': ' || x.detail FROM suppressions x
-                JOIN subscribers r ON r.address_key = x.address_key JOIN subscriptions s ON s.subscriber_id = r.id
-                WHERE s.id = deliveries.subscription_id), 'no longer subscribed') END
-    WHERE id IN (SELECT value FROM json_each($1)) AND state = 'leased' AND run_id = $2";
+/// What becomes of a leased row whose mark was denied, and why.
+const DENY: &str = "UPDATE deliveries SET run_id = NULL, state = why.state, reason = why.reason,
+        settled = CASE WHEN why.state = 'queued' THEN NULL ELSE $3 END
+    FROM (SELECT d.id,
+            CASE WHEN e.state = 'cancelled' THEN 'cancelled'
+                WHEN x.address_key IS NOT NULL THEN 'suppressed'
+                WHEN e.state <> 'sending' THEN 'queued'
+                ELSE 'cancelled' END AS state,
+            CASE WHEN e.state = 'cancelled' THEN 'edition cancelled'
+                WHEN x.address_key IS NOT NULL THEN x.reason || ': ' || x.detail
+                WHEN e.state <> 'sending' THEN d.reason
+                WHEN s.status = 'active' THEN 'confirmed already'
+                WHEN s.status = 'pending' THEN 'not confirmed'
+                ELSE 'unsubscribed' END AS reason
+        FROM json_each($1) j JOIN deliveries d ON d.id = j.value
+        LEFT JOIN editions e ON e.number = d.edition
+        LEFT JOIN subscriptions s ON s.id = d.subscription_id
+        LEFT JOIN subscribers r ON r.id = s.subscriber_id
+        LEFT JOIN suppressions x ON x.address_key = COALESCE(LOWER(d.address), r.address_key)) AS why
+    WHERE deliveries.id = why.id AND deliveries.state = 'leased' AND deliveries.run_id = $2";
 
-async fn mark(tx: &mut Transaction<'static, Sqlite>, run: i64, ids: &[i64]) -> Result<HashSet<i64>> {
+async fn mark(tx: &mut Transaction<'static, Sqlite>, run: i64, ids: &[i64], now: Timestamp) -> Result<HashSet<i64>> {
     let rows = sqlx::query(MARK).bind(json!(ids).to_string()).bind(run).fetch_all(&mut **tx).await?;
     let granted: HashSet<i64> = rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
     let denied: Vec<i64> = ids.iter().copied().filter(|id| !granted.contains(id)).collect();
     if !denied.is_empty() {
-        sqlx::query(DENY).bind(json!(denied).to_string()).bind(run).execute(&mut **tx).await?;
+        sqlx::query(DENY).bind(json!(denied).to_string()).bind(run).bind(now.0).execute(&mut **tx).await?;
     }
     Ok(granted)
 }
@@ -277,19 +281,17 @@ async fn settle(tx: &mut Transaction<'static, Sqlite>, run: i64, settlings: &[&S
     .bind(run)
     .execute(&mut **tx)
     .await?;
-    if settlings.iter().any(|s| class(s) == Some(Class::RecipientHard)) {
+    if settlings.iter().any(|s| suppresses(&s.report)) {
         suppress(tx, &rows).await?;
     }
-    if settlings.iter().any(|s| class(s) == Some(Class::Sender)) {
+    if settlings.iter().any(|s| s.report.is_about_us()) {
         pause_refused_editions(tx, &rows).await?;
     }
     Ok(())
 }
 
-/// The class of a refusal; deferrals and successes have none that acts.
-fn class(settling: &Settling) -> Option<Class> {
-    let refused = settling.report.outcome == Outcome::Refused;
-    settling.report.reply.as_ref().filter(|_| refused).map(crate::domain::delivery::Reply::class)
+fn suppresses(report: &Report) -> bool {
+    report.outcome == Outcome::Refused && report.class() == Some(Class::RecipientHard)
 }
 
 fn row(settling: &Settling) -> serde_json::Value {
@@ -306,7 +308,7 @@ fn row(settling: &Settling) -> serde_json::Value {
         "ended": settling.ended.0,
         "phase": report.phase.as_str(),
         "outcome": report.outcome.as_str(),
-        "class": report.reply.as_ref().filter(|r| r.code >= 400).map(|r| r.class().as_str()),
+        "class": report.class().map(Class::as_str),
         "code": report.reply.as_ref().map(|r| r.code),
         "enhanced": report.reply.as_ref().and_then(|r| r.enhanced).map(|[a, b, c]| format!("{a}.{b}.{c}")),
         "text": report.reply.as_ref().map_or(&report.detail, |r| &r.text),
@@ -314,7 +316,8 @@ fn row(settling: &Settling) -> serde_json::Value {
         "not_before": settlement.not_before.map(|t| t.0),
         "reason": reason,
         "settled": settled.then_some(settling.ended.0),
-        "suppress": class(settling) == Some(Class::RecipientHard),
+        "suppress": suppresses(report),
+        "pause": report.concerns_edition(),
     })
 }
 
@@ -332,20 +335,37 @@ async fn suppress(tx: &mut Transaction<'static, Sqlite>, rows: &str) -> Result<(
     Ok(())
 }
 
+/// Pauses editions that the relay refuses whoever the recipient is: at once
+/// when it said so before one was named, else when refusals about the sender
+/// are too many to be a strict domain or two. Those were about no recipient
+/// either: they go back to the queue and out once the operator has mended it.
 async fn pause_refused_editions(tx: &mut Transaction<'static, Sqlite>, rows: &str) -> Result<()> {
     sqlx::query(
-        "UPDATE editions SET state = 'paused', reason = 'refused because of the sender: ' || (
-                SELECT a.code || ' ' || COALESCE(a.enhanced || ' ', '') || a.text FROM attempts a
-                JOIN deliveries d ON d.id = a.delivery_id
-                WHERE d.edition = editions.number AND a.class = 'sender' ORDER BY a.id DESC LIMIT 1)
-         WHERE state = 'sending' AND number IN (
-            SELECT d.edition FROM attempts a JOIN deliveries d ON d.id = a.delivery_id
-            WHERE a.class = 'sender' AND a.outcome = 'refused'
-                AND d.edition IN (SELECT d2.edition FROM json_each($1) j JOIN deliveries d2 ON d2.id = j.value ->> 'id')
-            GROUP BY d.edition HAVING COUNT(*) >= $2)",
+        "UPDATE editions SET state = 'paused', reason = 'refused whoever the recipient is: ' || (
+                SELECT j.value ->> 'reason' FROM json_each($1) j JOIN deliveries d ON d.id = j.value ->> 'id'
+                WHERE d.edition = editions.number AND (j.value ->> 'pause' = 1
+                    OR j.value ->> 'class' = 'sender' AND j.value ->> 'state' = 'refused') LIMIT 1)
+         WHERE state = 'sending' AND (
+            number IN (SELECT d.edition FROM json_each($1) j JOIN deliveries d ON d.id = j.value ->> 'id'
+                WHERE j.value ->> 'pause' = 1)
+            OR number IN (SELECT d.edition FROM json_each($1) j JOIN deliveries d ON d.id = j.value ->> 'id'
+                WHERE j.value ->> 'class' = 'sender' AND j.value ->> 'state' = 'refused')
+            AND (SELECT COUNT(*) FROM deliveries d JOIN attempts a ON a.delivery_id = d.id AND a.number = d.attempts
+                WHERE d.edition = editions.number AND d.state = 'refused' AND a.class = 'sender')
+                >= MIN($2, MAX(2, (audience + 1) / 2)))",
     )
     .bind(rows)
     .bind(SENDER_REFUSALS)
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query(
+        "UPDATE deliveries SET state = 'queued', settled = NULL WHERE state = 'refused'
+            AND edition IN (SELECT d.edition FROM json_each($1) j JOIN deliveries d ON d.id = j.value ->> 'id'
+                JOIN editions e ON e.number = d.edition WHERE e.state = 'paused')
+            AND EXISTS (SELECT 1 FROM attempts a WHERE a.delivery_id = deliveries.id AND a.number = deliveries.attempts
+                AND a.class = 'sender')",
+    )
+    .bind(rows)
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -6,4 +6,5 @@ mod cadences;
 mod guard;
 mod office;
 mod posts;
+mod refusals;
 mod slots;

@@ -13,7 +13,8 @@ mod lane;
 mod relay;
 mod worker;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
@@ -24,8 +25,9 @@ use self::relay::Relay;
 use self::worker::Worker;
 use super::letter::Variants;
 use crate::context::Context;
+use crate::domain::edition::State;
 use crate::domain::time::Span;
-use crate::store::Ledger;
+use crate::store::{Leased, Ledger};
 use crate::telemetry;
 
 /// What is in hand may take so long after a stop was asked for.
@@ -38,6 +40,9 @@ pub struct Engine {
     run: i64,
     variants: Variants,
     relay: Relay,
+    /// Editions of which the relay refused a copy for a reason that is not its
+    /// recipient's: before every further copy the store is asked about them.
+    doubted: StdMutex<HashSet<i64>>,
     stop: CancellationToken,
 }
 
@@ -45,7 +50,8 @@ impl Engine {
     /// An engine for one run. It ends when `stop` is cancelled and what is in
     /// hand is finished.
     pub fn new(ctx: Arc<Context>, ledger: Ledger, run: i64, stop: CancellationToken) -> Arc<Self> {
-        Arc::new(Self { ctx, ledger, run, variants: Variants::default(), relay: Relay::default(), stop })
+        let (variants, relay, doubted) = (Variants::default(), Relay::default(), StdMutex::default());
+        Arc::new(Self { ctx, ledger, run, variants, relay, doubted, stop })
     }
 
     /// Why the relay could not be used at the last try; `None` once it can.
@@ -94,6 +100,19 @@ impl Engine {
                 Fed::Nothing
             }
         }
+    }
+
+    fn doubt(&self, edition: Option<i64>) {
+        self.doubted.lock().unwrap_or_else(PoisonError::into_inner).extend(edition);
+    }
+
+    /// Whether this delivery's edition was paused or cancelled since it was leased.
+    async fn is_called_off(&self, leased: &Leased) -> bool {
+        let doubted = |number: &i64| self.doubted.lock().unwrap_or_else(PoisonError::into_inner).contains(number);
+        let Some(number) = leased.edition.filter(doubted) else { return false };
+        // When the store cannot say, the mark will.
+        let edition = self.ctx.store.edition(number).await;
+        edition.is_ok_and(|edition| edition.is_some_and(|edition| edition.state != State::Sending))
     }
 
     /// Nothing may be begun now.

@@ -101,12 +101,18 @@ impl Worker {
     /// Writes the letter; a delivery that can never be written is refused, with the reason.
     async fn prepare(&mut self, work: Work) -> Option<Hand> {
         let engine = Arc::clone(&self.engine);
-        if engine.must_wait() {
+        if engine.must_wait() || engine.is_called_off(&work.leased).await {
             engine.give_back(&work.leased).await;
             return None;
         }
         match letter::write(&engine.ctx, &engine.variants, &work.leased).await {
             Ok(message) => Some(Hand { work, message }),
+            Err(error) if error.is::<StoreError>() => {
+                telemetry::task_failed("deliver", &format!("{error:#}"));
+                engine.give_back(&work.leased).await;
+                tokio::time::sleep(LEDGER_RETRY.duration()).await;
+                None
+            }
             Err(error) => {
                 let reason = format!("{error:#}");
                 telemetry::letter_failed(work.leased.id, &reason);
@@ -138,7 +144,10 @@ impl Worker {
             // Nothing left: the row goes back once the ledger can be written.
             Asked::FAILED => self.settle(leased, Report::withheld(report.phase), started).await,
             _ if !usable && report.is_untried() => self.untried(leased, report, fresh, started).await,
-            _ => self.settle(leased, report, started).await,
+            _ => {
+                engine.learn(leased, &report);
+                self.settle(leased, report, started).await;
+            }
         }
     }
 
@@ -164,10 +173,14 @@ impl Worker {
             return self.connection.take();
         }
         self.hang_up().await;
+        let _turn = self.engine.relay.turn().await;
+        if self.engine.must_wait() {
+            return None;
+        }
         let transport = &self.engine.ctx.transport;
         match transport.connect().await {
             Ok(connection) => {
-                self.engine.relay.works();
+                self.engine.relay.reached();
                 telemetry::relay_connected(transport.name());
                 self.fresh = true;
                 Some(connection)
@@ -228,7 +241,7 @@ impl Engine {
         if self.stop.is_cancelled() {
             return asked.note(Asked::STOPPED);
         }
-        match self.ledger.mark(delivery, after).await {
+        match self.ledger.mark(delivery, after, self.ctx.now()).await {
             Ok(Mark::Granted) => Mark::Granted,
             Ok(Mark::Denied) => asked.note(Asked::DENIED),
             Err(error) => {
@@ -249,8 +262,18 @@ impl Engine {
         let now = self.ctx.now();
         // Workers that fail together count as one failure.
         if !self.relay.is_down(now) {
-            let reason = report.reason();
-            telemetry::relay_failed(self.ctx.transport.name(), &reason, self.relay.failed(now, &reason));
+            telemetry::relay_failed(self.ctx.transport.name(), &report.reason(), self.relay.failed(report, now));
+        }
+    }
+
+    /// What a report says of more than its own delivery.
+    fn learn(&self, leased: &Leased, report: &Report) {
+        if report.outcome == Outcome::Accepted {
+            self.relay.works();
+        } else if report.concerns_relay() {
+            self.relay_failed(report);
+        } else if report.is_about_us() {
+            self.doubt(leased.edition);
         }
     }
 
