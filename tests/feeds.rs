@@ -278,6 +278,6 @@ fn a_post_published_with_an_old_date_makes_the_feed_newer() {
 #[test]
 fn the_style_sheet_is_small_and_speaks_to_people() {
     assert!(STYLESHEET.len() <= 2_000, "{} bytes", STYLESHEET.len());
-    assert!(STYLESHEET.contains("This is a feed; copy this address into a reader"));
+    assert!(STYLESHEET.contains("This is a feed. Copy its address into a feed reader"));
     assert!(STYLESHEET.contains("prefers-color-scheme: dark"));
 }

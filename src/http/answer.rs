@@ -111,14 +111,11 @@ fn whole(status: u16, media_type: &'static str, body: String) -> Response {
     response
 }
 
-/// A policy that also lets images of the operator's own site in, for pages
-/// with posts; `styles` lets a mail keep the styles written into it.
-pub fn open_policy(web: &Web, response: &mut Response, styles: &str) {
-    let site = url::Url::parse(&web.ctx.settings.site.url).ok();
-    let origin = site.map(|url| url.origin().ascii_serialization()).unwrap_or_default();
-    let policy = POLICY
-        .replace("img-src 'self'", &format!("img-src 'self' {origin}"))
-        .replace("style-src 'self'", &format!("style-src {styles}"));
+/// A policy that also lets pictures in, from wherever the author has them, for
+/// pages with posts; `styles` lets a mail keep the styles written into it.
+pub fn open_policy(response: &mut Response, styles: &str) {
+    let policy =
+        POLICY.replace("img-src 'self'", "img-src *").replace("style-src 'self'", &format!("style-src {styles}"));
     if let Ok(value) = HeaderValue::from_str(&policy) {
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, value);
     }

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, IF_MODIFIED_SINCE, IF_NONE_MATCH};
+use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, IF_MODIFIED_SINCE, IF_NONE_MATCH, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 
@@ -12,7 +12,6 @@ use crate::domain::Timestamp;
 use crate::domain::edition::{Edition, State as EditionState};
 use crate::feeds::{Asset, FORMATS};
 use crate::store::{Found, StoreError};
-use crate::views::field::{Values, fill};
 use crate::views::pages::editions::{self as edition_pages, EditionLine};
 use crate::views::pages::faults::Fault;
 use crate::views::pages::feeds::{self as feed_pages, FeedLine, Feeds};
@@ -46,7 +45,7 @@ pub async fn post(State(web): State<Shared>, Path(slug): Path<String>) -> Answer
     match web.ctx.store.post_by_slug(&slug, site.now).await? {
         Found::Post(post) => {
             let mut response = public_page(post_pages::post(&site, &post).into_string());
-            open_policy(&web, &mut response, "'self'");
+            open_policy(&mut response, "'self'");
             Ok(response)
         }
         Found::Gone => Err(Failure::Page(Fault::PostRemoved)),
@@ -97,13 +96,8 @@ pub async fn edition(State(web): State<Shared>, Path(number): Path<String>) -> A
         EditionState::Sending | EditionState::Paused | EditionState::Finished => {}
     }
     let variant = web.ctx.store.edition_variant(number).await?.ok_or(unknown)?;
-    let values = Values {
-        why: edition_pages::public_copy(&web.site()),
-        unsubscribe_url: web.ctx.public("/subscribe"),
-        manage_url: web.ctx.public("/subscribe"),
-    };
-    let mut response = public_page(fill(&variant.html, &values, true));
-    open_policy(&web, &mut response, "'unsafe-inline'");
+    let mut response = public_page(edition_pages::public_copy(&web.site(), number, &variant.html));
+    open_policy(&mut response, "'unsafe-inline'");
     Ok(response)
 }
 
@@ -133,7 +127,7 @@ fn encoded(slug: &str) -> String {
 /// A feed of all posts, or the style sheet of feeds.
 pub async fn published(State(web): State<Shared>, method: Method, uri: Uri, headers: HeaderMap) -> Answer {
     let asset = web.ctx.site.get(uri.path()).ok_or(Failure::Page(Fault::Unknown))?;
-    Ok(send(&asset, &method, &headers))
+    Ok(seen_by_people(&headers, send(&asset, &method, &headers)))
 }
 
 /// A feed of one topic.
@@ -144,7 +138,24 @@ pub async fn published_topic(
     headers: HeaderMap,
 ) -> Answer {
     let asset = web.ctx.site.get(&format!("/topics/{topic}/{file}")).ok_or(Failure::Page(Fault::Unknown))?;
-    Ok(send(&asset, &method, &headers))
+    Ok(seen_by_people(&headers, send(&asset, &method, &headers)))
+}
+
+/// A browser shows a feed that goes by its own media type as bare text, and one
+/// that goes by XML's as its style sheet says. Only a browser about to show what
+/// it gets names a document as the destination (Fetch Metadata): feed readers
+/// always get the type of the feed.
+fn seen_by_people(headers: &HeaderMap, mut response: Response) -> Response {
+    const DESTINATION: &str = "sec-fetch-dest";
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let is_xml = kind.split(';').next().is_some_and(|kind| kind.ends_with("+xml"));
+    if is_xml || response.status() == StatusCode::NOT_MODIFIED {
+        response.headers_mut().append(VARY, HeaderValue::from_static("Sec-Fetch-Dest"));
+    }
+    if is_xml && headers.get(DESTINATION).is_some_and(|destination| destination == "document") {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml; charset=utf-8"));
+    }
+    response
 }
 
 /// The style sheet and the icon of pages.

@@ -44,6 +44,13 @@ impl Words {
         said
     }
 
+    /// A day of the month as it is said, `1st`; what is no such day stays as it is.
+    pub fn ordinal(&self, day: &str) -> String {
+        let index = day.parse().unwrap_or(0_u32).checked_sub(1);
+        let said = index.map(|index| self.name("date.ordinals", index)).unwrap_or_default();
+        if said.is_empty() { day.to_owned() } else { said }
+    }
+
     fn name(&self, key: &str, index: u32) -> String {
         let names = self.say(key, &[]);
         names.split(',').nth(index as usize).unwrap_or_default().trim().to_owned()
@@ -103,6 +110,13 @@ mod tests {
         assert_eq!(words.moment(late, berlin), "Friday 22 May 2026, 00:30 Europe/Berlin");
         assert_eq!(words.near_date(late, berlin, at("2026-12-31T20:00:00Z")), "22 May");
         assert_eq!(words.near_date(late, berlin, at("2026-12-31T23:30:00Z")), "22 May 2026");
+    }
+
+    #[test]
+    fn days_of_a_month_are_said_in_order() {
+        let words = Words::english();
+        let said: Vec<String> = ["1", "22", "31", "32", "0", "last"].map(|day| words.ordinal(day)).into();
+        assert_eq!(said, ["1st", "22nd", "31st", "32", "0", "last"]);
     }
 
     #[test]

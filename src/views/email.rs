@@ -3,7 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::direction::Direction;
-use super::field::Field;
+use super::field::{Field, Values, fill};
 use super::frame::{Frame, Holds, OwnWords, STYLES, rule, sender_line};
 use super::model::PostItem;
 use super::sheet::{Look, Row, Sheet};
@@ -71,7 +71,7 @@ fn line(words: &Words, sheet: &Sheet, parts: &[Markup]) -> Markup {
         p class="m" style=(STYLES.meta) lang=[own.lang] dir=[own.dir] align=[own.align] {
             @for part in parts { (part) (DOT) }
             (number) (DOT)
-            a class="m" href=(mail.web_url) style=(STYLES.quiet_link) { (words.say("mail.view", &[])) }
+            (quiet_link(&mail.web_url, &words.say("mail.view", &[])))
         }
     }
 }
@@ -111,7 +111,7 @@ fn meta(words: &Words, sheet: &Sheet, row: &Row, own: OwnWords) -> Markup {
         p class="m" style=(STYLES.meta) lang=[own.lang] dir=[own.dir] align=[own.align] {
             (byline(words, sheet, &row.post, DOT))
             @if let Some(url) = reply {
-                (DOT) a class="m" href=(url) style=(STYLES.quiet_link) { (words.say("mail.post.reply", &[])) }
+                (DOT) (quiet_link(url, &words.say("mail.post.reply", &[])))
             }
         }
     }
@@ -146,27 +146,76 @@ fn more(words: &Words, sheet: &Sheet) -> Markup {
 fn footer(words: &Words, sheet: &Sheet) -> Markup {
     let site = &sheet.mail.site;
     let feeds = site.feeds_url();
-    let links = [
+    let own = [
         (Field::Unsubscribe.mark(), words.say("mail.unsubscribe", &[])),
         (Field::Manage.mark(), words.say("mail.manage", &[])),
         (feeds.as_str(), words.say("mail.feeds", &[])),
     ];
     let cell = format!("padding:40px 24px 48px;{}", STYLES.cell);
-    let small = STYLES.meta.replace("margin:4px 0 0", "margin:12px 0 0").replace("20px", "22px");
-    let own = OwnWords::in_mail(words, site);
+    let tongue = OwnWords::in_mail(words, site);
     html! {
         tr {
-            td class="p t" style=(cell) lang=[own.lang] dir=[own.dir] align=[own.align] {
+            td class="p t" style=(cell) lang=[tongue.lang] dir=[tongue.dir] align=[tongue.align] {
                 (rule())
-                p class="m" style=(small) { (Field::Why.mark()) }
-                p class="m" style=(small) {
-                    @for (i, (url, label)) in links.iter().enumerate() {
-                        @if i > 0 { (DOT) }
-                        a class="m" href=(url) style=(STYLES.quiet_link) { (label) }
-                    }
-                }
-                (sender_line(words, site, &small))
+                p class="m" style=(STYLES.foot) { (Field::Why.mark()) }
+                (links(&own))
+                (sender_line(words, site, &STYLES.foot))
             }
         }
+    }
+}
+
+/// Addresses and their names, on one line of the footer.
+fn links(links: &[(&str, String)]) -> Markup {
+    html! {
+        p class="m" style=(STYLES.foot) {
+            @for (i, (url, label)) in links.iter().enumerate() {
+                @if i > 0 { (DOT) }
+                (quiet_link(url, label))
+            }
+        }
+    }
+}
+
+fn quiet_link(url: &str, label: &str) -> Markup {
+    html! { a class="m" href=(url) style=(STYLES.quiet_link) { (label) } }
+}
+
+/// What a reader without a subscription is shown in the places of a frozen mail
+/// that are a subscriber's.
+pub struct Everybody<'a> {
+    /// The page's own address, to which "View in browser" leads.
+    pub page_url: &'a str,
+    /// Address and name of the link that stands there instead.
+    pub back: (&'a str, String),
+    /// What this is, where a subscriber reads why they get it.
+    pub why: String,
+    /// Address and name of what stands for the links to leave and to change.
+    pub links: &'a [(&'a str, String)],
+}
+
+/// A frozen mail as a page for everybody.
+pub fn for_everybody(html: &str, shown: &Everybody<'_>) -> String {
+    let (url, label) = &shown.back;
+    let page = html! { a href=(shown.page_url) {} }.into_string();
+    let page = page.trim_start_matches("<a ").trim_end_matches("></a>");
+    let html = replaced(html, page, "a", quiet_link(url, label));
+    let html = replaced(&html, Field::Unsubscribe.mark(), "p", links(shown.links));
+    // In a mail made by another version the two links may stand elsewhere.
+    let in_their_place = shown.links.first().map_or(*url, |(url, _)| url).to_owned();
+    let values = Values { why: shown.why.clone(), unsubscribe_url: in_their_place.clone(), manage_url: in_their_place };
+    fill(&html, &values, true)
+}
+
+/// The mail with `new` in the place of its first element `name` that has `inside` in it.
+fn replaced(html: &str, inside: &str, name: &str, new: Markup) -> String {
+    let close = format!("</{name}>");
+    let element = html.find(inside).and_then(|at| {
+        let start = html[..at].rfind(&format!("<{name} ")).filter(|start| !html[*start..at].contains(&close))?;
+        Some((start, at + html[at..].find(&close)? + close.len()))
+    });
+    match element {
+        Some((start, end)) => format!("{}{}{}", &html[..start], new.into_string(), &html[end..]),
+        None => html.to_owned(),
     }
 }

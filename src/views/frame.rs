@@ -47,6 +47,8 @@ pub struct Styles {
     pub h2: String,
     /// Small text beside something larger.
     pub meta: String,
+    /// A paragraph of the footer.
+    pub foot: String,
     /// The site's name in small text.
     pub name: String,
     /// A link in text.
@@ -67,6 +69,7 @@ pub static STYLES: LazyLock<Styles> = LazyLock::new(|| Styles {
     h1: "font-size:28px;line-height:34px;font-weight:bold".into(),
     h2: "margin:0;font-size:22px;line-height:28px".into(),
     meta: tokens::fill("margin:4px 0 0;font-size:14px;line-height:20px;color:light(muted)"),
+    foot: tokens::fill("margin:12px 0 0;font-size:14px;line-height:22px;color:light(muted)"),
     name: tokens::fill("color:light(text)"),
     link: tokens::fill("color:light(link)"),
     title: tokens::fill("color:light(text);text-decoration:underline"),

@@ -115,7 +115,9 @@ impl Words {
             return Some(fault(format!("`{}` is not one line of plain text", line.key)));
         }
         let items = |text: &str| text.split(',').count();
-        if matches!(line.key.as_str(), "date.months" | "date.weekdays") && items(&line.value) != items(known) {
+        if matches!(line.key.as_str(), "date.months" | "date.weekdays" | "date.ordinals")
+            && items(&line.value) != items(known)
+        {
             return Some(fault(format!("`{}` needs {} names separated by commas", line.key, items(known))));
         }
         let known: Vec<&str> = slots(known).collect();

@@ -3,7 +3,9 @@
 use maud::{Markup, html};
 
 use super::frame::{Head, Site, Tab};
+use super::posts::in_tongue;
 use crate::domain::Timestamp;
+use crate::views::email::{Everybody, for_everybody};
 
 /// An edition in a list.
 #[derive(Clone, Debug)]
@@ -47,12 +49,48 @@ fn line(site: &Site<'_>, edition: &EditionLine) -> Markup {
     let tongue = site.tongue(None);
     html! {
         time datetime=(edition.sealed.rfc3339()) { (words.near_date(edition.sealed, site.zone, site.now)) }
-        a href=(edition.path()) lang=[tongue.map(|t| t.0)] dir=[tongue.map(|t| t.1)] { (edition.subject) }
+        a href=(edition.path()) { (in_tongue(tongue, &edition.subject)) }
         span.meta { (words.say("page.editions.line", &[("number", &number), ("newsletter", &edition.newsletter)])) }
     }
 }
 
-/// What stands in the public copy where a subscriber's copy says why they get it.
-pub fn public_copy(site: &Site<'_>) -> String {
-    site.words.say("page.editions.public", &[])
+/// `/editions/N`: the mail as it was sent, with ways to join where a
+/// subscriber's own links stand.
+pub fn public_copy(site: &Site<'_>, number: i64, mail: &str) -> String {
+    let words = site.words;
+    let address = |path: &str| format!("{}{path}", site.public_url);
+    let (page, all) = (address(&format!("/editions/{number}")), address("/editions"));
+    let (subscribe, feeds) = (address("/subscribe"), address("/feeds"));
+    let links = [
+        (subscribe.as_str(), words.say("page.frame.subscribe", &[])),
+        (all.as_str(), words.say("page.editions.all", &[])),
+        (feeds.as_str(), words.say("mail.feeds", &[])),
+    ];
+    let back = (all.as_str(), words.say("page.editions.all", &[]));
+    let why = words.say("page.editions.public", &[]);
+    for_everybody(mail, &Everybody { page_url: &page, back, why, links: &links })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::views::samples::SAMPLES;
+    use crate::views::words::Words;
+
+    #[test]
+    fn the_copy_for_everybody_offers_nothing_that_is_a_subscribers() {
+        let words = Words::english();
+        let site = super::super::samples::site(&words);
+        for sample in SAMPLES.iter().filter(|sample| ["digest", "one", "full"].contains(&sample.name)) {
+            let frozen = sample.frozen(&words).html;
+            let page = public_copy(&site, 42, &frozen);
+            for gone in ["View in browser", "Unsubscribe", "Change how often", "/s/"] {
+                assert!(!page.contains(gone), "{}: {gone}", sample.name);
+            }
+            for there in [">Subscribe</a>", ">All editions</a>", ">Read by feed</a>", "the public copy"] {
+                assert!(page.contains(there), "{}: {there}", sample.name);
+            }
+            assert!(!page.contains(|c: char| c.is_control() && c != '\n'), "{}", sample.name);
+        }
+    }
 }

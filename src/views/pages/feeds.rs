@@ -30,8 +30,8 @@ pub struct Feeds<'a> {
 const READERS: [&[&str]; 5] = [
     &["Feedbin", "Inoreader", "NewsBlur"],
     &["NetNewsWire", "Reeder", "Unread"],
-    &["Feeder", "Read You", "FocusReader"],
-    &["Fluent Reader", "Raven Reader", "QuiteRSS"],
+    &["Feeder", "Read\u{a0}You", "FocusReader"],
+    &["Fluent\u{a0}Reader", "Raven\u{a0}Reader", "QuiteRSS"],
     &["NewsFlash", "Newsboat", "Liferea"],
 ];
 
@@ -45,7 +45,25 @@ pub fn feeds(site: &Site<'_>, model: &Feeds<'_>) -> Markup {
         html! {
             h1 { (title) }
             p.lead { (words.say("page.feeds.lead", &[])) }
-            ul.feeds { @for line in model.lines { li { (addresses(site, line, model.full_text)) } } }
+            @for line in model.lines.iter().filter(|line| line.topic.is_none()) {
+                h2 { (words.say("page.feeds.all", &[])) }
+                p.meta {
+                    (if model.full_text { words.say("page.feeds.full", &[]) } else { words.say("page.feeds.summary", &[]) })
+                    @if let Some(latest) = latest(site, line) { ", " (latest) }
+                }
+                (addresses(site, line))
+            }
+            @if model.lines.iter().any(|line| line.topic.is_some()) {
+                h2 { (words.say("page.feeds.topics", &[])) }
+            }
+            @for line in model.lines {
+                @if let Some(topic) = &line.topic {
+                    details.feed {
+                        summary { strong { (topic) } " " @if let Some(latest) = latest(site, line) { span.meta { (latest) } } }
+                        (addresses(site, line))
+                    }
+                }
+            }
             h2 { (words.say("page.feeds.readers", &[])) }
             p { (words.say("page.feeds.readers_lead", &[])) }
             (readers(site))
@@ -54,21 +72,19 @@ pub fn feeds(site: &Site<'_>, model: &Feeds<'_>) -> Markup {
     )
 }
 
-fn addresses(site: &Site<'_>, line: &FeedLine, full_text: bool) -> Markup {
+fn latest(site: &Site<'_>, line: &FeedLine) -> Option<String> {
+    let date = site.words.date(line.latest?, site.zone);
+    Some(site.words.say("page.feeds.latest", &[("date", &date)]))
+}
+
+fn addresses(site: &Site<'_>, line: &FeedLine) -> Markup {
     let words = site.words;
     let name = match &line.topic {
         None => words.say("page.feeds.all", &[]),
         Some(topic) => words.say("page.feeds.topic", &[("topic", topic)]),
     };
-    let kind = if full_text { words.say("page.feeds.full", &[]) } else { words.say("page.feeds.summary", &[]) };
-    let latest = line.latest.map(|at| {
-        let date = words.date(at, site.zone);
-        words.say("page.feeds.latest", &[("date", &date)])
-    });
     html! {
-        strong { (name) }
-        div.meta { (kind) @if let Some(latest) = &latest { ", " (latest) } }
-        dl {
+        dl.feeds {
             @for (format, address) in &line.addresses {
                 dt { (format) }
                 dd {

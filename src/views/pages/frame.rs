@@ -80,7 +80,8 @@ impl Site<'_> {
                 body {
                     a.skip href="#main" { (words.say("page.frame.skip", &[])) }
                     header {
-                        a.brand href="/" { (self.title) }
+                        // The first page has the name as its heading.
+                        @if !head.title.is_empty() { a.brand href="/" { (self.title) } }
                         (self.navigation(head.tab))
                     }
                     main #main { (main) }
@@ -135,13 +136,17 @@ impl Site<'_> {
         let words = self.words;
         html! {
             footer {
-                ul {
-                    li { a href=(self.home) { (words.say("page.frame.back", &[("site", self.title)])) } }
-                    li { a href="/feeds" { (words.say("page.frame.feeds", &[])) } }
+                @if !self.is_ours(self.home) {
+                    p { a href=(self.home) { (words.say("page.frame.back", &[("site", self.title)])) } }
                 }
                 @if let Some(address) = self.postal_address { p { (address) } }
             }
         }
+    }
+
+    /// Whether an address is one of these pages.
+    pub fn is_ours(&self, address: &str) -> bool {
+        address.strip_prefix(self.public_url).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// `lang` and `dir` of text in the posts' language, `None` where the page speaks it already.

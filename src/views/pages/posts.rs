@@ -7,6 +7,7 @@ use super::form::{Form, form};
 use super::frame::{Head, Site, Tab};
 use crate::domain::Timestamp;
 use crate::domain::post::{Access, Post};
+use crate::views::direction::Direction;
 
 /// A post in a list.
 #[derive(Clone, Debug)]
@@ -87,47 +88,76 @@ fn list(site: &Site<'_>, posts: &[PostLine], date: impl Fn(&PostLine) -> String)
                 @let tongue = site.tongue(post.language.as_deref());
                 li {
                     time datetime=(post.date.rfc3339()) { (date(post)) }
-                    a href=(post.url) lang=[tongue.map(|t| t.0)] dir=[tongue.map(|t| t.1)] { (post.title) }
+                    a href=(post.url) { (in_tongue(tongue, &post.title)) }
                 }
             }
         }
     }
 }
 
+/// A title among others: it keeps to the side where they begin, whichever way it reads.
+pub fn in_tongue(tongue: Option<(&str, &str)>, title: &str) -> Markup {
+    match tongue {
+        Some((lang, dir)) => html! { span lang=(lang) dir=(dir) { (title) } },
+        None => html! { (title) },
+    }
+}
+
 /// `/posts/SLUG`.
 pub fn post(site: &Site<'_>, post: &Post) -> Markup {
-    let entry = &post.entry;
+    let (words, entry) = (site.words, &post.entry);
     let tongue = site.tongue(entry.language.as_deref());
     site.page(
         Head { title: &entry.title, tab: Tab::Posts, canonical: Some(&entry.url) },
         html! {
-            article.post {
-                h1 lang=[tongue.map(|t| t.0)] dir=[tongue.map(|t| t.1)] { (entry.title) }
-                (byline(site, post))
-                div lang=[tongue.map(|t| t.0)] dir=[tongue.map(|t| t.1)] { (body(post)) }
+            article.post lang=[tongue.map(|t| t.0)] dir=[tongue.map(|t| t.1)] {
+                h1 { (entry.title) }
+                (small(site, tongue.is_some(), byline(site, post)))
+                (body(post))
+                @if !entry.topics.is_empty() { (small(site, tongue.is_some(), html! { (topics(site, post)) })) }
+            }
+            section.aside {
                 @if entry.access == Access::Subscribers {
-                    p { strong { (site.words.say("page.post.subscribers", &[])) } " "
-                        a href="/subscribe" { (site.words.say("page.frame.subscribe", &[])) } }
+                    h2 { (words.say("page.post.subscribers", &[])) }
+                } @else {
+                    h2 { (words.say("page.home.by_mail", &[])) }
+                }
+                p.actions {
+                    a.button href="/subscribe" { (words.say("page.form.submit", &[])) }
+                    a href="/feeds" { (words.say("page.home.by_feed", &[])) }
                 }
             }
         },
     )
 }
 
+/// A line in the words of the page, on the side where the post begins, which may be in another tongue.
+fn small(site: &Site<'_>, among_others: bool, line: Markup) -> Markup {
+    let language = site.words.language();
+    html! {
+        p.meta {
+            @if among_others {
+                span lang=(language) dir=(Direction::of_language(&language).as_str()) { (line) }
+            } @else { (line) }
+        }
+    }
+}
+
 fn byline(site: &Site<'_>, post: &Post) -> Markup {
     let (words, entry) = (site.words, &post.entry);
     let minutes = words.say("page.post.minutes", &[("minutes", &entry.minutes().to_string())]);
-    let elsewhere = !entry.url.strip_prefix(site.public_url).is_some_and(|rest| rest.starts_with('/'));
     html! {
-        p.meta {
-            time datetime=(entry.date.rfc3339()) { (words.date(entry.date, site.zone)) } " · " (minutes)
-            @if !entry.authors.is_empty() {
-                " · " (words.say("page.post.by", &[("authors", &entry.authors.join(", "))]))
-            }
-            @for topic in &entry.topics { " · " (topic.name) }
-            @if elsewhere { br; a href=(entry.url) { (words.say("page.post.original", &[("site", site.title)])) } }
+        time datetime=(entry.date.rfc3339()) { (words.date(entry.date, site.zone)) } " · " (minutes)
+        @for author in &entry.authors { " · " bdi { (author) } }
+        @if !site.is_ours(&entry.url) {
+            br; a href=(entry.url) { (words.say("page.post.original", &[("site", site.title)])) }
         }
     }
+}
+
+fn topics(site: &Site<'_>, post: &Post) -> String {
+    let names: Vec<&str> = post.entry.topics.iter().map(|topic| topic.name.as_str()).collect();
+    site.words.say("page.post.topics", &[("topics", &names.join(", "))])
 }
 
 /// The archive has sanitised the HTML: an allow-list of elements, absolute

@@ -41,7 +41,8 @@ pub fn standalone(words: &Words, css: &str) -> Vec<(&'static str, String)> {
     all(words).into_iter().map(|(name, html)| (name, html.replace(link, &style).replace(icon, ""))).collect()
 }
 
-fn site(words: &Words) -> Site<'_> {
+/// The site of all samples.
+pub fn site(words: &Words) -> Site<'_> {
     Site {
         words,
         title: "Example Blog",

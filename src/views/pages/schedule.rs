@@ -20,7 +20,7 @@ impl Site<'_> {
                 words.say("page.cadence.weekly", &[("weekday", &weekday), ("time", time)])
             }
             Cadence::Monthly if day == "last" => words.say("page.cadence.monthly_last", &[("time", time)]),
-            Cadence::Monthly => words.say("page.cadence.monthly", &[("day", day), ("time", time)]),
+            Cadence::Monthly => words.say("page.cadence.monthly", &[("day", &words.ordinal(day)), ("time", time)]),
         }
     }
 
