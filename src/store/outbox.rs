@@ -44,7 +44,8 @@ pub struct Leased {
     pub edition: Option<i64>,
     /// Where it goes.
     pub address: Address,
-    /// The subscription it belongs to; `None` for the operator's test mail.
+    /// The subscription it belongs to, of an edition with the cadence it was
+    /// sealed for; `None` for the operator's test mail.
     pub subscription: Option<Subscription>,
     /// How often it was tried before.
     pub attempts: u32,
@@ -224,7 +225,7 @@ async fn leased(tx: &mut sqlx::Transaction<'static, sqlx::Sqlite>, ids: &[i64]) 
     let rows = sqlx::query(
         "SELECT d.id, d.kind, d.variant_id, d.edition, d.attempts, d.created, d.expires,
             COALESCE(d.address, r.address) AS to_address, s.id AS sid, s.subscriber_id, s.newsletter_id, s.status,
-            s.cadence, s.covered_until, s.paused_until, s.created AS s_created, s.confirmed, s.unsubscribed
+            COALESCE((SELECT cadence FROM editions WHERE number = d.edition), s.cadence) AS cadence, s.covered_until, s.paused_until, s.created AS s_created, s.confirmed, s.unsubscribed
          FROM json_each($1) j JOIN deliveries d ON d.id = j.value
          LEFT JOIN subscriptions s ON s.id = d.subscription_id LEFT JOIN subscribers r ON r.id = s.subscriber_id
          ORDER BY d.edition, d.not_before, d.id",

@@ -2,12 +2,13 @@
 //! own, not by the store's.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use postroom::context::Context;
 use postroom::domain::Timestamp;
 use postroom::domain::delivery::State;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqliteRow};
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
 use crate::faultsink::Sink;
 
@@ -57,6 +58,21 @@ impl Books {
             now.0
         );
         self.rows(&sql).await[0].get(0)
+    }
+
+    /// How many somebody works on.
+    pub async fn in_hand(&self) -> i64 {
+        let sql = "SELECT COUNT(*) FROM deliveries WHERE state IN ('leased', 'handing_over')";
+        self.rows(sql).await[0].get(0)
+    }
+
+    /// Renames a table, which makes everything that needs it fail for a while.
+    pub async fn rename(&self, from: &str, to: &str) {
+        let options = (*self.0.connect_options()).clone().read_only(false).busy_timeout(Duration::from_secs(30));
+        let mut writer = SqliteConnection::connect_with(&options).await.unwrap();
+        let sql = AssertSqlSafe(format!("ALTER TABLE {from} RENAME TO {to}"));
+        sqlx::query(sql).execute(&mut writer).await.unwrap();
+        writer.close().await.unwrap();
     }
 
     /// The whole ledger.

@@ -4,7 +4,11 @@
 mod audit;
 mod cadences;
 mod guard;
+mod leaving;
 mod office;
 mod posts;
 mod refusals;
+mod relay;
 mod slots;
+mod stopping;
+mod uncertain;

@@ -1,10 +1,14 @@
 //! A whole service with a clock of its own: what [`postroom::app`] runs by the second is run here step by step.
 
 use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
+use axum::body::Body;
+use axum::http::Request;
 use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 use postroom::app::{self, Delivery};
@@ -13,12 +17,16 @@ use postroom::domain::edition::Edition;
 use postroom::domain::subscription::{Consent, ConsentAct, Status, Subscription};
 use postroom::domain::time::Span;
 use postroom::domain::{Address, Cadence, Fault, Timestamp};
+use postroom::http;
 use postroom::settings::Settings;
 use postroom::store::NewSubscription;
 use postroom::tasks::compose::{self, Sealed, Wanted};
 use postroom::tasks::ingest::{self, Looked};
 use postroom::tasks::tend;
+use postroom::transport::{self, RelayConfig};
+use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
+use tower::ServiceExt;
 
 use super::audit::Books;
 use crate::faultsink::{self, Message, Script, Sink};
@@ -59,6 +67,8 @@ pub struct Setup<'a> {
     pub connections: usize,
     /// Whether the relay takes commands in groups, as most do.
     pub pipelining: bool,
+    /// Another way to the relay than the settings can say.
+    pub relay: Option<fn(SocketAddr) -> RelayConfig>,
     /// More lines of `[mail]`.
     pub mail: &'a str,
     /// More sections.
@@ -67,7 +77,7 @@ pub struct Setup<'a> {
 
 impl Default for Setup<'_> {
     fn default() -> Self {
-        Self { script: Script::new(), start: START, connections: 3, pipelining: true, mail: "", more: "" }
+        Self { script: Script::new(), start: START, connections: 3, pipelining: true, relay: None, mail: "", more: "" }
     }
 }
 
@@ -92,6 +102,19 @@ impl Mail {
             }
         }
         Self { subject: parsed.subject().unwrap().to_owned(), posts, text, bytes: message.bytes }
+    }
+
+    /// The address in the text that begins so.
+    pub fn link(&self, start: &str) -> String {
+        let found = self.text.split_whitespace().find(|word| word.starts_with(start));
+        found.unwrap_or_else(|| panic!("no {start} in {}", self.text)).to_owned()
+    }
+
+    /// Where a mail program's own button leads (RFC 8058).
+    pub fn one_click(&self) -> String {
+        assert_eq!(self.header("List-Unsubscribe-Post"), "List-Unsubscribe=One-Click");
+        let header = self.header("List-Unsubscribe");
+        header.split(['<', '>']).find(|part| part.starts_with("https:")).expect("an https address").to_owned()
     }
 
     /// The value of a header in one line.
@@ -136,7 +159,12 @@ impl Office {
         );
         fs::write(folder.path().join("postroom.toml"), toml).unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(at(setup.start).0)));
-        let ctx = Self::context(&folder, &clock).await;
+        let mut ctx = context(folder.path(), &clock).await;
+        if let Some(relay) = setup.relay {
+            let mut own = Arc::into_inner(ctx).unwrap();
+            own.transport = transport::open(relay(sink.addr)).unwrap();
+            ctx = Arc::new(own);
+        }
         let books = Books::open(&ctx).await;
         let mut office = Self {
             ctx,
@@ -155,14 +183,21 @@ impl Office {
         office
     }
 
-    async fn context(folder: &tempfile::TempDir, clock: &Arc<Hands>) -> Arc<Context> {
-        let settings = Settings::load(Some(&folder.path().join("postroom.toml"))).unwrap();
-        app::context(settings, Arc::clone(clock) as Arc<dyn Clock>, Arc::new(NoChance)).await.unwrap()
-    }
-
     /// Another process on the same files: a context of its own.
     pub async fn another_context(&self) -> Arc<Context> {
-        Self::context(&self.folder, &self.clock).await
+        context(self.folder.path(), &self.clock).await
+    }
+
+    /// Another process that hands over. Shut its runtime down, and it is as if it was killed.
+    pub fn start_doomed(&self) -> Runtime {
+        let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (folder, clock, ticks) = (self.folder.path().to_owned(), Arc::clone(&self.clock), self.ticks.clone());
+        runtime.spawn(async move {
+            let ctx = context(&folder, &clock).await;
+            let _delivery = app::start_delivery(&ctx, ticks).await.unwrap();
+            std::future::pending::<()>().await;
+        });
+        runtime
     }
 
     /// Begins to hand over.
@@ -287,6 +322,11 @@ impl Office {
         }
     }
 
+    /// Has the engine look.
+    pub fn wake(&self) {
+        self.ticks.send_modify(|n| *n += 1);
+    }
+
     pub async fn tend(&self) {
         tend::step(&self.ctx, self.ctx.now()).await.unwrap();
     }
@@ -296,7 +336,7 @@ impl Office {
         let wait = async {
             let mut looks = tokio::time::interval(Duration::from_millis(2));
             loop {
-                self.ticks.send_modify(|n| *n += 1);
+                self.wake();
                 if is_so().await {
                     return;
                 }
@@ -338,6 +378,22 @@ impl Office {
         all.remove(0)
     }
 
+    /// Fills in the form.
+    pub async fn subscribe(&self, name: &str) {
+        let body = format!("{{\"email\": \"{}\"}}", address(name));
+        let (status, answer) = self.ask("POST", "https://news.blog.test/subscribe", "application/json", &body).await;
+        assert_eq!(status, 202, "{answer}");
+        self.hand_over().await;
+    }
+
+    /// Presses the button behind the link of the confirmation mail.
+    pub async fn confirm(&self, name: &str) {
+        let link = self.mails(name).last().expect("a confirmation mail").link("https://news.blog.test/confirm/");
+        let (status, answer) = self.ask("POST", &link, "application/x-www-form-urlencoded", "").await;
+        assert_eq!(status, 200, "{answer}");
+        self.hand_over().await;
+    }
+
     /// Leaves the way the button of a page does.
     pub async fn leave(&self, name: &str) {
         let consent =
@@ -354,6 +410,17 @@ impl Office {
     /// The posts of each mail a reader got: `["alpha beta", "gamma"]`.
     pub fn got(&self, name: &str) -> Vec<String> {
         self.mails(name).iter().map(|mail| mail.posts.join(" ")).collect()
+    }
+
+    /// A request to the pages; status and body of the answer.
+    pub async fn ask(&self, method: &str, url: &str, kind: &str, body: &str) -> (u16, String) {
+        let path = url.strip_prefix("https://news.blog.test").expect("a link of ours");
+        let request = Request::builder().method(method).uri(path).header("content-type", kind);
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let response = http::router(Arc::clone(&self.ctx)).oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(response.into_body(), 1_000_000).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
     }
 
     // Editions.
@@ -398,6 +465,11 @@ impl Drop for Office {
     fn drop(&mut self) {
         assert!(self.closed || std::thread::panicking(), "a test must end with close(): its audit");
     }
+}
+
+async fn context(folder: &Path, clock: &Arc<Hands>) -> Arc<Context> {
+    let settings = Settings::load(Some(&folder.join("postroom.toml"))).unwrap();
+    app::context(settings, Arc::clone(clock) as Arc<dyn Clock>, Arc::new(NoChance)).await.unwrap()
 }
 
 /// `NAME@readers.test`

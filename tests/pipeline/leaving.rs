@@ -1,0 +1,118 @@
+//! Coming and going: an unsubscribe that is committed before hand-over is honoured, whenever it comes.
+
+use postroom::domain::Cadence;
+use postroom::domain::delivery::State as Row;
+use postroom::domain::subscription::Status;
+use postroom::domain::time::Span;
+
+use super::office::{Office, Setup};
+use crate::faultsink::{Act, Gate, Script, Step};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+#[tokio::test]
+async fn from_the_form_to_the_first_edition_and_out_by_one_click() {
+    let office = Office::open(Script::new()).await;
+    office.post("before");
+    office.tick().await;
+    office.subscribe("jane").await;
+    office.tick().await;
+    assert_eq!(office.subscription("jane").await.status, Status::Pending);
+    office.confirm("jane").await;
+    office.wait(Span::hours(1));
+    office.post("after");
+    office.tick_at("2026-05-22 09:00").await;
+    let mails = office.mails("jane");
+    let subjects: Vec<_> = mails.iter().map(|mail| mail.subject.as_str()).collect();
+    assert_eq!(
+        (mails.len(), subjects[2], mails[2].posts.join(" ").as_str()),
+        (3, "About after", "after"),
+        "{subjects:?}"
+    );
+    // A scanner looks at every link, then the reader's mail program asks as RFC 8058 says.
+    let url = mails[2].one_click();
+    assert_eq!(office.ask("GET", &url, FORM, "").await.0, 200);
+    assert_eq!(office.subscription("jane").await.status, Status::Active);
+    for _ in 0..2 {
+        assert_eq!(office.ask("POST", &url, FORM, "List-Unsubscribe=One-Click").await.0, 200);
+    }
+    assert_eq!(office.subscription("jane").await.status, Status::Unsubscribed);
+    office.post("later");
+    office.run_until("2026-06-02 12:00", Span::hours(12)).await;
+    assert_eq!(office.mails("jane").len(), 3);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn one_reader_leaves_by_one_click_and_the_next_edition_reaches_all_the_others() {
+    let office = Office::open(Script::new()).await;
+    let newsletter = office.ctx.settings.newsletters[0].id.clone();
+    office.join_to(&newsletter, &["jane", "joe", "jim"], Cadence::Daily).await;
+    office.post("alpha");
+    office.tick_at("2026-05-19 07:00").await;
+    let url = office.mails("joe")[0].one_click();
+    assert_eq!(office.ask("POST", &url, FORM, "List-Unsubscribe=One-Click").await.0, 200);
+    office.post("beta");
+    office.tick_at("2026-05-20 07:00").await;
+    let got = ["jane", "joe", "jim"].map(|name| office.got(name).len());
+    assert_eq!((got, office.editions().await[1].audience), ([2, 1, 2], 2));
+    office.close().await;
+}
+
+#[tokio::test]
+async fn an_unsubscribe_between_seal_and_mark_is_honoured_and_the_row_says_so() {
+    for pipelining in [true, false] {
+        let gate = Gate::default();
+        let script = Script::new().on(Step::Dot, "first", Act::say("250 2.0.0 taken").behind(&gate));
+        let office = Office::set_up(Setup { script, pipelining, connections: 1, ..Setup::default() }).await;
+        let newsletter = office.ctx.settings.newsletters[0].id.clone();
+        office.join_to(&newsletter, &["first", "leased", "stays"], Cadence::Daily).await;
+        office.post("alpha");
+        office.tick_sealing("2026-05-19 07:00").await;
+        office.wake();
+        gate.reached_by(1).await;
+        assert_eq!(office.books.entry("leased").await.state, Row::Leased);
+        office.leave("leased").await;
+        gate.open();
+        office.hand_over().await;
+        let entry = office.books.entry("leased").await;
+        assert_eq!((entry.state, entry.reason.as_str(), entry.attempts), (Row::Cancelled, "unsubscribed", 0));
+        assert_eq!(entry.settled, Some(office.ctx.now()));
+        assert_eq!(["first", "leased", "stays"].map(|name| office.mails(name).len()), [1, 0, 1]);
+        office.close().await;
+    }
+}
+
+#[tokio::test]
+async fn an_unsubscribe_before_the_lease_takes_the_row_out_of_the_queue() {
+    let mut office = Office::open(Script::new()).await;
+    let newsletter = office.ctx.settings.newsletters[0].id.clone();
+    office.join_to(&newsletter, &["leaves", "stays"], Cadence::Daily).await;
+    office.post("alpha");
+    office.stop().await;
+    office.tick_sealing("2026-05-19 07:00").await;
+    office.leave("leaves").await;
+    let entry = office.books.entry("leaves").await;
+    assert_eq!((entry.state, entry.reason.as_str()), (Row::Cancelled, "unsubscribed"));
+    office.start().await;
+    office.hand_over().await;
+    assert_eq!((office.got("leaves").len(), office.got("stays").len()), (0, 1));
+    office.close().await;
+}
+
+#[tokio::test]
+async fn who_takes_leaving_back_gets_what_came_meanwhile_once() {
+    let office = Office::open(Script::new()).await;
+    office.join("jane", Cadence::Daily).await;
+    office.post("alpha");
+    office.tick_at("2026-05-19 07:00").await;
+    let url = office.mails("jane")[0].one_click();
+    office.ask("POST", &url, FORM, "List-Unsubscribe=One-Click").await;
+    office.post("beta");
+    office.run_until("2026-05-21 12:00", Span::hours(6)).await;
+    assert_eq!(office.got("jane"), ["alpha"]);
+    assert_eq!(office.ask("POST", &url.replace("/unsubscribe", "/undo"), FORM, "").await.0, 200);
+    office.run_until("2026-05-24 12:00", Span::hours(6)).await;
+    assert_eq!(office.got("jane"), ["alpha", "beta"]);
+    office.close().await;
+}

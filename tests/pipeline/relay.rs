@@ -1,0 +1,140 @@
+//! A relay in trouble: nothing is lost, nobody is counted against, and it is not beset.
+
+use postroom::domain::Cadence;
+use postroom::domain::delivery::State as Row;
+use postroom::domain::edition::State;
+use postroom::domain::time::Span;
+use postroom::transport::relay::Tls;
+use postroom::transport::{RelayConfig, Route};
+
+use super::office::{Office, Setup};
+use crate::faultsink::tls::{AUTHORITY, Certificate, Tls as Offer};
+use crate::faultsink::{Act, Script, Step};
+
+const NAMES: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+
+/// An edition for twelve readers, sealed.
+async fn sealed(setup: Setup<'_>) -> Office {
+    let office = Office::set_up(setup).await;
+    let newsletter = office.ctx.settings.newsletters[0].id.clone();
+    office.join_to(&newsletter, &NAMES, Cadence::Daily).await;
+    office.post("alpha");
+    office.tick_sealing("2026-05-19 07:00").await;
+    office
+}
+
+/// Waits until the relay was tried so often and all deliveries are back in the queue; tries no more until the clock moves.
+async fn tried(office: &Office, connections: usize) {
+    office
+        .until("the relay is tried", async || {
+            office.sink.connections() >= connections && office.books.count(Row::Queued).await == NAMES.len()
+        })
+        .await;
+    for _ in 0..5 {
+        office.until("once more", async || office.books.count(Row::Queued).await == NAMES.len()).await;
+    }
+    assert_eq!(office.sink.connections(), connections, "tried again though the clock stood still");
+    assert!(office.books.deliveries().await.iter().all(|entry| entry.attempts == 0), "nobody was tried");
+}
+
+async fn all_get_it(office: &Office) {
+    office.hand_over().await;
+    assert_eq!(office.books.count(Row::Accepted).await, NAMES.len());
+    assert_eq!(office.editions().await[0].state, State::Finished);
+}
+
+#[tokio::test]
+async fn a_relay_that_is_down_is_tried_ever_more_seldom_and_nothing_is_lost() {
+    for act in [Act::HangUp, Act::say("554 5.3.2 not today"), Act::say("421 4.3.2 come back later")] {
+        let script = Script::new().on(Step::Greeting, "", act.clone());
+        let office = sealed(Setup { script, ..Setup::default() }).await;
+        for (tries, seconds) in [5, 10, 20, 40, 80, 160, 300, 300].into_iter().enumerate() {
+            tried(&office, tries + 1).await;
+            office.wait(Span(seconds * 1_000 - 1));
+            tried(&office, tries + 1).await;
+            office.wait(Span(1));
+        }
+        office.sink.becomes(Script::new());
+        all_get_it(&office).await;
+        office.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_refused_login_is_tried_four_times_an_hour_by_one_connection_and_burns_nobody() {
+    let offer = || Script::new().tls(Offer::offered(Certificate::Good));
+    let relay = |addr: std::net::SocketAddr| RelayConfig {
+        username: Some("postroom".into()),
+        password: Some("hunter2".to_owned().into()),
+        trusted: Some(AUTHORITY.to_vec()),
+        connections: 5,
+        ..RelayConfig::new(Route::Smtp { host: "127.0.0.1".into(), port: addr.port(), tls: Tls::Required })
+    };
+    let script = offer().login("postroom", "changed");
+    let office = sealed(Setup { script, relay: Some(relay), ..Setup::default() }).await;
+    for quarter in 1..=4 {
+        tried(&office, quarter).await;
+        office.wait(Span::minutes(15));
+    }
+    let logins = office.sink.commands().iter().filter(|command| command.starts_with("AUTH")).count();
+    assert_eq!(logins, 4, "{:?}", office.sink.commands());
+    office.sink.becomes(offer().login("postroom", "hunter2"));
+    all_get_it(&office).await;
+    office.close().await;
+}
+
+#[tokio::test]
+async fn what_breaks_before_the_dot_is_a_definite_no_and_goes_out_once() {
+    for pipelining in [true, false] {
+        for step in [Step::Rcpt, Step::Data] {
+            for act in [Act::HangUp, Act::Reset] {
+                let script = Script::new().first(1, step, "a", act).first(1, step, "g", Act::say("421 4.3.2 closing"));
+                let office = sealed(Setup { script, pipelining, ..Setup::default() }).await;
+                office.run_until("2026-05-19 07:30", Span::minutes(10)).await;
+                let rows = office.books.deliveries().await;
+                assert!(rows.iter().all(|row| row.state == Row::Accepted && row.uncertain == 0), "{step:?} {rows:#?}");
+                assert_eq!(office.sink.accepted().len(), NAMES.len(), "{step:?}");
+                office.close().await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_closes_every_connection_after_two_messages_gets_all_of_them() {
+    for pipelining in [true, false] {
+        // The first letter of three recipients each: their connection ends with them.
+        let mut script = Script::new();
+        for name in ["b", "d", "f", "h"] {
+            script = script.on(Step::Dot, name, Act::SayAndHangUp("250 2.0.0 taken, and good-bye".into()));
+        }
+        let office = sealed(Setup { script, pipelining, connections: 2, ..Setup::default() }).await;
+        office.run_until("2026-05-19 07:30", Span::minutes(10)).await;
+        let rows = office.books.deliveries().await;
+        assert!(rows.iter().all(|row| row.state == Row::Accepted && row.uncertain == 0), "{rows:#?}");
+        office.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_relay_busy_for_everybody_is_left_alone_and_tried_by_few() {
+    let script = Script::new().on(Step::Mail, "", Act::say("451 4.3.0 too busy"));
+    let office = sealed(Setup { script, ..Setup::default() }).await;
+    let tried = async || office.books.deliveries().await.iter().map(|entry| entry.attempts).sum::<i64>();
+    office.until("somebody is put off", async || tried().await > 0 && office.books.in_hand().await == 0).await;
+    assert!(tried().await <= 6, "{} were tried", tried().await);
+    office.sink.becomes(Script::new());
+    office.run_until("2026-05-19 07:20", Span::minutes(5)).await;
+    all_get_it(&office).await;
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_read_for_a_moment_refuses_nobody() {
+    let office = sealed(Setup::default()).await;
+    office.books.rename("variants", "away").await;
+    office.until("a letter cannot be written", async || office.books.count(Row::Leased).await > 0).await;
+    office.books.rename("away", "variants").await;
+    all_get_it(&office).await;
+    office.close().await;
+}

@@ -1,0 +1,161 @@
+//! Stopping, in order and not, and what the next run makes of it.
+
+use postroom::app::{self, Instance, StartError};
+use postroom::domain::Cadence;
+use postroom::domain::delivery::State as Row;
+use postroom::domain::edition::State;
+use postroom::domain::time::Span;
+use tokio_util::sync::CancellationToken;
+
+use super::office::{Office, Setup, at};
+use crate::faultsink::{Act, Gate, Script, Step};
+
+/// An edition for these readers, sealed; nobody hands it over yet.
+async fn sealed(setup: Setup<'_>, names: &[&str]) -> Office {
+    let mut office = Office::set_up(setup).await;
+    office.stop().await;
+    let newsletter = office.ctx.settings.newsletters[0].id.clone();
+    office.join_to(&newsletter, names, Cadence::Daily).await;
+    office.post("alpha");
+    office.tick_sealing("2026-05-19 07:00").await;
+    office
+}
+
+fn crowd(size: usize) -> Vec<String> {
+    (0..size).map(|n| format!("r{n}")).collect()
+}
+
+#[tokio::test]
+async fn a_stop_under_load_leaves_nothing_uncertain_and_the_next_run_goes_on() {
+    let names = crowd(120);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for pipelining in [true, false] {
+        let script = Script::new().pause(std::time::Duration::from_millis(2));
+        let mut office = sealed(Setup { script, pipelining, connections: 5, ..Setup::default() }, &names).await;
+        for part in [20, 50, 80] {
+            office.start().await;
+            office.sink.wait_for(part).await;
+            office.stop().await;
+            let rows = office.books.deliveries().await;
+            let is_whole = |state| matches!(state, Row::Accepted | Row::Queued);
+            assert!(rows.iter().all(|row| is_whole(row.state) && row.uncertain == 0), "{rows:#?}");
+            assert_eq!(office.books.count(Row::Accepted).await, office.sink.accepted().len());
+        }
+        assert!(office.sink.accepted().len() < names.len(), "the stops came too late to prove anything");
+        office.start().await;
+        office.hand_over().await;
+        assert_eq!(office.sink.accepted().len(), names.len());
+        office.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_the_answer_to_the_dot() {
+    let gate = Gate::default();
+    let script = Script::new().on(Step::Dot, "slow", Act::say("250 2.0.0 taken").behind(&gate));
+    let mut office = sealed(Setup { script, connections: 1, ..Setup::default() }, &["slow", "next"]).await;
+    office.start().await;
+    gate.reached_by(1).await;
+    let open = async {
+        // The stop has been asked for when this runs: both are polled in turn.
+        tokio::task::yield_now().await;
+        gate.open();
+    };
+    tokio::join!(office.stop(), open);
+    assert_eq!(office.books.entry("slow").await.state, Row::Accepted);
+    assert_eq!(office.books.entry("next").await.state, Row::Queued);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn after_a_crash_leases_come_back_and_what_was_marked_is_listed_and_sent_once_more() {
+    let script = Script::new()
+        .first(1, Step::Rcpt, "leased", Act::Silence)
+        .first(1, Step::Data, "marked", Act::Silence)
+        .first(1, Step::Dot, "taken", Act::Silence.after_taking());
+    let names = ["done", "leased", "marked", "taken", "waiting1", "waiting2"];
+    let mut office = sealed(Setup { script, ..Setup::default() }, &names).await;
+    let doomed = office.start_doomed();
+    let marked = async || office.books.count(Row::HandingOver).await == 2;
+    office
+        .until("three connections hang and the rest is through", async || {
+            marked().await
+                && office.sink.accepted_by("taken@readers.test").len() == 1
+                && office.books.entry("leased").await.state == Row::Leased
+        })
+        .await;
+    doomed.shutdown_background();
+
+    office.start().await;
+    for name in ["marked", "taken"] {
+        let entry = office.books.entry(name).await;
+        assert_eq!((entry.state, entry.reason.as_str()), (Row::Uncertain, "stopped during hand-over"), "{name}");
+    }
+    let listed = office.ctx.store.possible_duplicates(1).await.unwrap();
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    office.hand_over().await;
+    assert_eq!((office.got("leased").len(), office.got("marked").len(), office.got("taken").len()), (1, 0, 1));
+    office.run_until("2026-05-19 07:30", Span::minutes(15)).await;
+    assert_eq!(names.map(|name| office.mails(name).len()), [1, 1, 1, 2, 1, 1]);
+    assert_eq!(office.editions().await[0].state, State::Finished);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn cancelling_while_it_is_sent_calls_back_all_that_has_not_left() {
+    for pipelining in [true, false] {
+        let gate = Gate::default();
+        let script = Script::new()
+            .on(Step::Dot, "first", Act::say("250 2.0.0 taken").behind(&gate))
+            .on(Step::Dot, "put-off", Act::say("450 4.2.0 later").behind(&gate))
+            .on(Step::Dot, "lost", Act::HangUp.behind(&gate));
+        let setup = Setup { script, pipelining, ..Setup::default() };
+        let mut office = sealed(setup, &["first", "put-off", "lost", "leased1", "leased2", "leased3"]).await;
+        office.start().await;
+        gate.reached_by(3).await;
+        assert!(office.cancel(1).await);
+        assert!(!office.cancel(1).await, "cancelled twice");
+        gate.open();
+        office.until("nothing is in hand", async || office.books.in_hand().await == 0).await;
+        office.tend().await;
+        let states = async |name| office.books.entry(name).await.state;
+        assert_eq!(states("first").await, Row::Accepted, "what was with the relay stays");
+        assert_eq!(states("lost").await, Row::Uncertain);
+        for name in ["put-off", "leased1", "leased2", "leased3"] {
+            let entry = office.books.entry(name).await;
+            assert_eq!((entry.state, entry.reason.as_str()), (Row::Cancelled, "edition cancelled"), "{name}");
+        }
+        office.run_until("2026-05-20 12:00", Span::hours(6)).await;
+        assert_eq!(office.sink.accepted().len(), 1, "nothing is sent again");
+        office.close().await;
+    }
+}
+
+#[tokio::test]
+async fn serve_does_it_all_by_itself_and_lets_no_second_one_near() {
+    let mut office = Office::open(Script::new()).await;
+    office.stop().await;
+    office.join("jane", Cadence::Daily).await;
+    let (ctx, stop) = (office.another_context().await, CancellationToken::new());
+    let serving = tokio::spawn(app::serve(ctx.clone(), stop.clone()));
+    office.until("the feeds are there", async || ctx.site.get("/feed.xml").is_some()).await;
+
+    let second = app::serve(office.another_context().await, CancellationToken::new()).await;
+    let told = second.unwrap_err();
+    assert!(matches!(told, StartError::Locked(_)), "{told:?}");
+    assert!(told.to_string().contains(&std::process::id().to_string()), "{told}");
+
+    office.post("alpha");
+    let published =
+        async || ctx.site.get("/feed.xml").is_some_and(|feed| String::from_utf8_lossy(&feed.body).contains("alpha"));
+    office.until("the feeds have the new post", published).await;
+    office.set(at("2026-05-19 07:00"));
+    office.sink.wait_for(1).await;
+    office.until("the edition is finished", async || office.editions().await[0].state == State::Finished).await;
+    assert_eq!(office.got("jane"), ["alpha"]);
+
+    stop.cancel();
+    serving.await.unwrap().unwrap();
+    Instance::claim(&office.ctx.settings.database.file).unwrap();
+    office.close().await;
+}
