@@ -66,6 +66,7 @@ pub async fn context(settings: Settings, clock: Arc<dyn Clock>, ids: Arc<dyn Ids
     let (words, looks) = templates::read(&settings).map_err(StartError::Faults)?;
     let transport = transport(&settings).map_err(StartError::fault)?;
     let signers = signers(&settings).map_err(StartError::fault)?;
+    homes(&settings)?;
     let keys = secrets::open_ring(&settings.keys.file, |bytes| ids.fill(bytes)).map_err(StartError::fault)?;
     let store = Store::open(&settings.database.file).await?;
     store.mirror_newsletters(&settings.newsletters, clock.now()).await?;
@@ -83,6 +84,22 @@ pub async fn context(settings: Settings, clock: Arc<dyn Clock>, ids: Arc<dyn Ids
         wake: Wake::default(),
         settings,
     }))
+}
+
+/// Whether there is a folder for what Postroom keeps; it is never made here,
+/// where a slip in the settings would become a second, empty Postroom.
+///
+/// # Errors
+/// A fault for each folder that is not there.
+pub fn homes(settings: &Settings) -> Result<(), StartError> {
+    let missing = |(key, file): (&str, &Path)| {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())?.display();
+        let fault = Fault::new(key, format!("there is no folder {folder}"));
+        Some(fault.with_help(format!("make it: mkdir -p {folder}")))
+    };
+    let kept = [("database.url", settings.database.file.as_path()), ("keys.file", &settings.keys.file)];
+    let faults: Vec<Fault> = kept.into_iter().filter_map(missing).collect();
+    if faults.is_empty() { Ok(()) } else { Err(StartError::Faults(faults)) }
 }
 
 /// The rules the archive room reads by.

@@ -170,10 +170,16 @@ async fn follow(ctx: &Arc<Context>, editions: &[i64], out: &mut dyn Write) -> Re
     }
     let elsewhere = ended == Ended::Elsewhere;
     let settled = courier::tell(ctx, ended, &left, out)?;
-    let failed = tally.of(State::Refused) + tally.of(State::Expired);
-    if settled && failed > 0 {
-        let number = editions.first().copied().unwrap_or_default();
-        writeln!(out, "{} failed: postroom editions show {number} --failed", output::number(failed))?;
+    let mut has_failed = false;
+    for number in editions {
+        let tally = ctx.store.tally(*number).await?;
+        let failed = tally.of(State::Refused) + tally.of(State::Expired);
+        if settled && failed > 0 {
+            writeln!(out, "{} failed: postroom editions show {number} --failed", output::number(failed))?;
+            has_failed = true;
+        }
+    }
+    if has_failed {
         return Err(Failure::Problems);
     }
     if settled || elsewhere { Ok(()) } else { Err(Failure::Problems) }

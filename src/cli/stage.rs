@@ -110,6 +110,7 @@ fn block_on<F: Future<Output = Result<(), Failure>>>(
     is_new: bool,
 ) -> Result<(), Failure> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        app::homes(&settings)?;
         let store = Store::open(&settings.database.file).await?;
         let now = system::now();
         if is_new {
