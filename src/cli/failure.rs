@@ -62,7 +62,7 @@ impl Failure {
     /// What is told on standard error; empty when everything was told already.
     pub fn message(&self) -> String {
         let message = self.plain_message();
-        if telemetry::colours() { message.replace("error: ", "\x1b[1;31merror:\x1b[0m ") } else { message }
+        if telemetry::colours(&io::stderr()) { message.replace("error: ", "\x1b[1;31merror:\x1b[0m ") } else { message }
     }
 
     fn plain_message(&self) -> String {
@@ -116,9 +116,24 @@ impl From<StoreError> for Failure {
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        match error.downcast::<io::Error>() {
-            Ok(error) => error.into(),
-            Err(error) => Self::Other(error),
-        }
+        // Looked at only: what was being done stands around the error.
+        let is_unread =
+            error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+        if is_unread { Self::Unread } else { Self::Other(error) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn an_error_is_told_with_what_was_being_done_and_a_closed_pipe_not_at_all() {
+        let missing = Err::<(), _>(io::Error::from(io::ErrorKind::NotFound)).context("cannot read the key");
+        let failure = Failure::from(missing.unwrap_err());
+        assert_eq!(failure.plain_message(), "error: cannot read the key: entity not found\n");
+        let closed = Err::<(), _>(io::Error::from(io::ErrorKind::BrokenPipe)).context("cannot write");
+        assert_eq!(Failure::from(closed.unwrap_err()).code(), 0);
     }
 }

@@ -32,19 +32,19 @@ pub fn start(filter: &str, now: fn() -> Timestamp) -> Result<(), String> {
     let lines = lines::Lines { journal: is_journal(), now };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(!lines.journal && colours())
+        .with_ansi(!lines.journal && colours(&std::io::stderr()))
         .with_writer(std::io::stderr)
         .event_format(lines)
         .try_init()
         .map_err(|error| error.to_string())
 }
 
-/// Whether standard error may be coloured: a terminal that can, and an
-/// operator who did not say no.
-pub fn colours() -> bool {
+/// Whether standard output or error may be coloured: a terminal that can, and
+/// an operator who did not say no.
+pub fn colours(stream: &impl IsTerminal) -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    std::io::stderr().is_terminal() && !set("NO_COLOR") && !dumb
+    stream.is_terminal() && !set("NO_COLOR") && !dumb
 }
 
 /// Whether standard error is the journal's own stream: systemd names it by

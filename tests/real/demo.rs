@@ -133,7 +133,10 @@ fn the_demo_shows_a_digest_takes_readers_in_and_out_and_sends_what_is_dropped_in
     demo.serve.take().expect("running").stop();
     assert!(!folder.exists(), "the folder goes when the demo ends");
     let said = fs::read_to_string(demo.home.path().join("demo.log")).expect("what it said");
-    assert!(said.contains(&format!("http://127.0.0.1:{}", demo.inbox)) && said.trim_end().ends_with(" init"), "{said}");
+    assert!(
+        said.contains(&format!("http://127.0.0.1:{}", demo.inbox)) && said.trim_end().ends_with(" init myblog"),
+        "{said}"
+    );
 }
 
 #[test]

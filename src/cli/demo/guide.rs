@@ -31,11 +31,12 @@ impl Guide<'_> {
         let link = |text: &str| if self.colours { format!("\x1b[1;4m{text}\x1b[0m") } else { text.to_owned() };
         let end = if self.keep { "Ctrl-C ends the demo and keeps" } else { "Ctrl-C ends the demo and deletes" };
         format!(
-            "\n{title}  A small blog, 40 readers, and mail that never leaves this machine.\n\
+            "\n{title}  A small blog, its readers, and mail that never leaves this machine.\n\
              \n  \
                Inbox    {inbox}    the first digest as its readers see it\n  \
                Pages    {pages}    subscribe, archive, feeds\n  \
-               Posts    {folder}/posts\n\
+               Posts    {folder}/posts\n  \
+               Readers  40, of whom gone@example.org refuses mail and busy@, full@ put it off\n\
              \n{try_this}\n  \
                Subscribe on the pages with any address; confirm and unsubscribe in the inbox.\n  \
                Write a post, and find it in the inbox a few seconds later:\n    \
@@ -56,7 +57,7 @@ impl Guide<'_> {
         let Self { program, folder, .. } = self;
         let folder = folder.display();
         let done = if self.keep { format!("Kept {folder}") } else { format!("Deleted {folder}") };
-        format!("\n{done}\nNext, for a blog of your own:  {program} init\n")
+        format!("\n{done}\nNext, for a blog of your own:  {program} init myblog\n")
     }
 }
 
@@ -89,7 +90,7 @@ mod tests {
     fn the_last_words_name_the_next_step_and_the_fate_of_the_folder() {
         assert_eq!(
             guide(false, true).closing(),
-            "\nDeleted /tmp/postroom-demo-1\nNext, for a blog of your own:  postroom init\n"
+            "\nDeleted /tmp/postroom-demo-1\nNext, for a blog of your own:  postroom init myblog\n"
         );
         assert!(guide(true, true).closing().contains("Kept /tmp/postroom-demo-1"));
     }

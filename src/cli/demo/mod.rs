@@ -19,6 +19,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinError;
@@ -56,7 +57,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub(super) fn run(options: &Demo, out: &mut dyn Write) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let folder = Folder::make(options.keep)?;
+        let folder = Folder::make(options.keep)
+            .with_context(|| format!("cannot make a folder in {}", std::env::temp_dir().display()))?;
         let doors = Doors::open(options.port).await?;
         let path = folder.path().to_owned();
         let program = program();
@@ -67,9 +69,9 @@ pub(super) fn run(options: &Demo, out: &mut dyn Write) -> Result<(), Failure> {
             folder: &path,
             keep: options.keep,
             now: system::now(),
-            colours: telemetry::colours(),
+            colours: telemetry::colours(&io::stdout()),
         };
-        for change in &doors.changes {
+        if let Some(change) = &doors.change {
             writeln!(out, "{change}")?;
         }
         play(doors, &folder, &guide, out).await?;
@@ -89,18 +91,19 @@ struct Doors {
     pages: u16,
     inbox: TcpListener,
     smtp: TcpListener,
-    /// What is not as it was asked for, a sentence each.
-    changes: Vec<String>,
+    /// What is not as it was asked for, a sentence.
+    change: Option<String>,
 }
 
 impl Doors {
     async fn open(port: u16) -> io::Result<Self> {
-        let (pages, pages_change) = opened(port, "pages").await?;
+        let (pages, pages_change) = opened(port, "pages are").await?;
         let pages_port = pages.local_addr()?.port();
-        let (inbox, inbox_change) = opened(pages_port.checked_add(1).unwrap_or(0), "inbox").await?;
+        let (inbox, inbox_change) = opened(pages_port.checked_add(1).unwrap_or(0), "inbox is").await?;
         let smtp = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let changes = pages_change.into_iter().chain(inbox_change).collect();
-        Ok(Self { pages: pages_port, inbox, smtp, changes })
+        // Beside a port nobody asked for, another one is no change.
+        let change = pages_change.or(inbox_change.filter(|_| pages_port == port));
+        Ok(Self { pages: pages_port, inbox, smtp, change })
     }
 
     fn place(&self, folder: &Folder) -> Place {
@@ -117,10 +120,11 @@ impl Doors {
 async fn opened(port: u16, what: &str) -> io::Result<(TcpListener, Option<String>)> {
     match TcpListener::bind(("127.0.0.1", port)).await {
         Ok(listener) => Ok((listener, None)),
-        Err(_) => {
+        Err(error) => {
             let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
             let other = listener.local_addr()?.port();
-            Ok((listener, Some(format!("Port {port} is taken, so the {what} are at {other}"))))
+            let why = if error.kind() == io::ErrorKind::AddrInUse { "is taken" } else { "cannot be used" };
+            Ok((listener, Some(format!("Port {port} {why}, so the {what} at {other}"))))
         }
     }
 }

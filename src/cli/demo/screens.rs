@@ -117,7 +117,7 @@ fn strip(place: &Place) -> Markup {
         header.strip {
             a.brand href="/" { "Postroom demo" }
             nav aria-label="The blog" {
-                (link("/subscribe", "Subscribe")) (link("/archive", "Archive")) (link("/feeds", "Feeds"))
+                (link("/", "Blog")) (link("/subscribe", "Subscribe")) (link("/feeds", "Feeds"))
             }
             p.drop { span { "New post: drop a file here" } " " code { (place.archive) } }
         }
@@ -140,6 +140,7 @@ pub fn rows(list: &List) -> Markup {
     html! {
         p.count {
             span role="status" { (counted(list)) }
+            @if !list.to.is_empty() { a href="/messages" { "All messages" } }
             a href=(with_filter("/messages", &list.to, None)) { "Refresh" }
         }
         ol {
@@ -177,6 +178,7 @@ fn clock(message: &Caught) -> Markup {
 fn pane(place: &Place, list: &List, pane: &Pane<'_>) -> Markup {
     match pane {
         Pane::Message(message, view) => self::message(place, list, message, *view),
+        Pane::Nothing if list.messages.is_empty() => html! {},
         Pane::Nothing => html! { div.empty { p { "Choose a message to read it as its reader does." } } },
         Pane::Waiting => html! {
             div.empty {
