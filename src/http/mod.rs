@@ -1,5 +1,5 @@
 //! Pages and feeds over HTTP. The whole route table is below; handlers stand
-//! by errand, one error mapping in [`answer`], the accept loop in [`server`].
+//! by errand, one error mapping in `answer`, the accept loop in `server`.
 //!
 //! GET and HEAD never change anything. Nothing of a request is shown back or
 //! logged but its matched route: paths carry tokens. Links are built from the
