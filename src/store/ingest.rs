@@ -154,9 +154,9 @@ async fn take_entry(
         done.changed += u64::from(!same);
         return write_entry(tx, id, entry, &hash, stamp, (!same).then_some(now)).await;
     }
-    if let Some(id) = moved_from(tx, scan, &hash).await? {
+    if let Some((id, same)) = moved_from(tx, scan, entry, &hash).await? {
         done.moved += 1;
-        return write_entry(tx, id, entry, &hash, stamp, None).await;
+        return write_entry(tx, id, entry, &hash, stamp, (!same).then_some(now)).await;
     }
     done.added += 1;
     let feed_id = first_feed_id(tx, entry).await?;
@@ -173,17 +173,31 @@ async fn take_entry(
     write_entry(tx, id, entry, &hash, stamp, None).await
 }
 
-/// The same content under an identity whose file is gone: a rename, not news.
-async fn moved_from(tx: &mut Transaction<'static, Sqlite>, scan: &Ingest<'_>, hash: &str) -> Result<Option<i64>> {
-    let rows = sqlx::query("SELECT id, path FROM posts WHERE content_hash = $1 ORDER BY id")
-        .bind(hash)
-        .fetch_all(&mut **tx)
-        .await?;
+/// The post this one was before its file was moved, and whether its content is
+/// the same: the post of a file that is gone with this content, else at this
+/// address, else with this title and date. A rename, even with an edit, is not news.
+async fn moved_from(
+    tx: &mut Transaction<'static, Sqlite>,
+    scan: &Ingest<'_>,
+    entry: &Entry,
+    hash: &str,
+) -> Result<Option<(i64, bool)>> {
+    let rows = sqlx::query(
+        "SELECT id, path, content_hash = $1 AS same FROM posts
+         WHERE content_hash = $1 OR url = $2 OR (title = $3 AND dated = $4)
+         ORDER BY content_hash = $1 DESC, url = $2 DESC, id",
+    )
+    .bind(hash)
+    .bind(&entry.url)
+    .bind(&entry.title)
+    .bind(entry.date.0)
+    .fetch_all(&mut **tx)
+    .await?;
     for row in rows {
         let path: String = row.try_get("path")?;
         let still_there = scan.present.contains(path.as_str()) || scan.read.iter().any(|(e, ..)| e.path == path);
         if !still_there {
-            return Ok(Some(row.try_get("id")?));
+            return Ok(Some((row.try_get("id")?, row.try_get("same")?)));
         }
     }
     Ok(None)

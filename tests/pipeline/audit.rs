@@ -33,7 +33,7 @@ const ENTRY: &str = "SELECT d.*, COALESCE(d.address, r.address) AS goes_to FROM 
     LEFT JOIN subscriptions s ON s.id = d.subscription_id LEFT JOIN subscribers r ON r.id = s.subscriber_id ORDER BY d.id";
 
 impl Books {
-    pub async fn open(ctx: &Context) -> Self {
+    pub async fn of(ctx: &Context) -> Self {
         let options = SqliteConnectOptions::new().filename(&ctx.settings.database.file).read_only(true);
         Self(SqlitePool::connect_with(options).await.unwrap())
     }
@@ -51,19 +51,23 @@ impl Books {
 
     /// How many deliveries are in hand or could be.
     pub async fn due(&self, now: Timestamp) -> i64 {
-        let sql = format!(
+        let row = sqlx::query(
             "SELECT COUNT(*) FROM deliveries d LEFT JOIN editions e ON e.number = d.edition
-             WHERE d.state IN ('leased', 'handing_over') OR (d.state = 'queued' AND d.not_before <= {}
+             WHERE d.state IN ('leased', 'handing_over') OR (d.state = 'queued' AND d.not_before <= $1
                 AND (d.edition IS NULL OR e.state = 'sending'))",
-            now.0
         );
-        self.rows(&sql).await[0].get(0)
+        row.bind(now.0).fetch_one(&self.0).await.unwrap().get(0)
     }
 
     /// How many somebody works on.
     pub async fn in_hand(&self) -> i64 {
         let sql = "SELECT COUNT(*) FROM deliveries WHERE state IN ('leased', 'handing_over')";
         self.rows(sql).await[0].get(0)
+    }
+
+    /// How many are not settled.
+    pub async fn open(&self) -> i64 {
+        self.rows("SELECT COUNT(*) FROM deliveries WHERE settled IS NULL").await[0].get(0)
     }
 
     /// Renames a table, which makes everything that needs it fail for a while.

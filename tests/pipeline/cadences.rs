@@ -46,7 +46,7 @@ async fn who_changes_to_each_gets_at_once_what_was_still_owed() {
     let jane = office.join("jane", Cadence::Weekly).await.id;
     office.join("joe", Cadence::Each).await;
     office.post("alpha");
-    office.run_until("2026-05-19 12:00", Span::minutes(30)).await;
+    office.run_until("2026-05-19 12:00", Span::hours(4)).await;
     assert_eq!((office.got("jane").len(), office.got("joe").len()), (0, 1));
     office.ctx.store.set_cadence(jane, Cadence::Each).await.unwrap();
     office.wait(Span::seconds(1));
@@ -159,10 +159,10 @@ async fn send_now_takes_the_posts_and_the_regular_slot_does_not_repeat_them() {
     office.send(Cadence::Each).await;
     office.hand_over().await;
     assert_eq!((office.got("jane").len(), office.got("joe").len()), (1, 1));
-    office.run_until("2026-05-25 12:00", Span::hours(3)).await;
+    office.run_until("2026-05-25 12:00", Span::hours(12)).await;
     assert_eq!((office.got("jane").len(), office.got("joe").len()), (1, 1));
     office.post("beta");
-    office.run_until("2026-06-01 12:00", Span::hours(3)).await;
+    office.run_until("2026-06-01 12:00", Span::hours(12)).await;
     assert_eq!(
         (office.got("jane"), office.got("joe")),
         (vec!["alpha".into(), "beta".into()], vec!["alpha".into(), "beta".to_owned()])

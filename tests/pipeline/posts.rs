@@ -1,5 +1,7 @@
 //! From a file to a mail: what is news and what is not.
 
+use std::collections::BTreeSet;
+
 use postroom::domain::Cadence;
 use postroom::domain::time::Span;
 use postroom::tasks::publish;
@@ -70,6 +72,31 @@ async fn a_post_that_was_mailed_is_no_news_when_it_is_edited_moved_or_comes_back
 }
 
 #[tokio::test]
+async fn a_post_edited_and_moved_between_two_looks_is_no_news_either() {
+    let office = Office::open(Script::new()).await;
+    office.join("jane", Cadence::Daily).await;
+    office.post("renamed");
+    office.post("same-place");
+    office.tick_at("2026-05-19 07:00").await;
+    let feed_ids = async || {
+        let posts = office.ctx.store.public_posts(office.ctx.now()).await.unwrap();
+        posts.into_iter().map(|post| post.feed_id).collect::<BTreeSet<_>>()
+    };
+    let before = feed_ids().await;
+    // As a deployment brings it: under another name, or under another title in another folder.
+    let date = at("2026-05-18 12:00").rfc3339();
+    office.remove("renamed.md");
+    office.write("better-name.md", &format!("title: About renamed\ndate: {date}"), "Better words, too.");
+    office.remove("same-place.md");
+    let front = format!("title: A better title\ndate: {date}\nslug: same-place");
+    office.write("folder/index/same-place.md", &front, "Better words, too.");
+    office.run_until("2026-05-22 12:00", Span::hours(6)).await;
+    assert_eq!(office.got("jane").len(), 1, "{:?}", office.got("jane"));
+    assert_eq!(feed_ids().await, before);
+    office.close().await;
+}
+
+#[tokio::test]
 async fn a_draft_and_a_post_of_the_future_are_mailed_once_when_they_become_public() {
     let office = Office::open(Script::new()).await;
     office.join("jane", Cadence::Daily).await;
@@ -101,11 +128,11 @@ async fn a_post_taken_back_before_its_slot_is_not_mailed_until_it_is_public_agai
     office.remove("deleted.md");
     office.post_dated("put-off", soon, "");
     office.post_dated("expired", date, "expires: 2026-05-18");
-    office.run_until("2026-05-20 12:00", Span::hours(1)).await;
+    office.run_until("2026-05-20 12:00", Span::hours(4)).await;
     assert_eq!((office.got("jane"), office.got("joe")), (vec!["kept".to_owned()], vec!["kept".to_owned()]));
     office.post_dated("drafted", date, "");
     office.post_dated("deleted", date, "");
-    office.run_until("2026-05-25 12:00", Span::hours(1)).await;
+    office.run_until("2026-05-25 12:00", Span::hours(6)).await;
     for reader in ["jane", "joe"] {
         let mut got = office.got(reader);
         got[1..].sort();

@@ -2,6 +2,7 @@
 
 use postroom::domain::Cadence;
 use postroom::domain::time::Span;
+use postroom::tasks::{Step, compose};
 
 use super::office::{Office, Setup, at};
 use crate::faultsink::Script;
@@ -38,7 +39,7 @@ async fn slots_of(office: &Office, days: [&str; 3], step: Span) -> Vec<String> {
 #[tokio::test]
 async fn a_slot_in_the_hour_the_clock_skips_comes_once_right_after_it() {
     let office = at_night("2026-03-27 12:00").await;
-    let slots = slots_of(&office, ["2026-03-28", "2026-03-29", "2026-03-30"], Span::minutes(10)).await;
+    let slots = slots_of(&office, ["2026-03-28", "2026-03-29", "2026-03-30"], Span::minutes(30)).await;
     assert_eq!(slots, ["2026-03-28T02:30:00+01:00", "2026-03-29T03:00:00+02:00", "2026-03-30T02:30:00+02:00"]);
     office.close().await;
 }
@@ -145,9 +146,51 @@ async fn a_clock_set_back_repeats_nothing_and_one_set_forward_skips_nothing() {
     office.set(at("2026-05-19 06:00"));
     office.post("beta");
     office.tick_at("2026-05-19 07:00").await;
-    office.run_until("2026-05-22 12:00", Span::hours(1)).await;
+    office.run_until("2026-05-22 12:00", Span::hours(3)).await;
     assert_eq!(office.got("jane"), ["alpha", "beta"]);
     // Settled by the clock that was set back, alpha waited for beta.
     assert_eq!(office.got("joe"), ["beta alpha"]);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn two_composers_at_one_slot_seal_one_edition() {
+    let office = Office::open(Script::new()).await;
+    office.join("jane", Cadence::Daily).await;
+    office.join("joe", Cadence::Each).await;
+    for day in 19..=22 {
+        office.post(&format!("p{day}"));
+        office.look().await;
+        office.set(at(&format!("2026-05-{day} 07:00")));
+        let (other, now) = (office.another_context().await, office.ctx.now());
+        let (one, two) = tokio::join!(compose::step(&office.ctx, now), compose::step(&other, now));
+        let sealed = |step| if let Step::Worked(n) = step { n } else { 0 };
+        assert_eq!(sealed(one.unwrap()) + sealed(two.unwrap()), 2, "day {day}");
+        office.hand_over().await;
+    }
+    assert_eq!((office.got("jane").len(), office.got("joe").len()), (4, 4));
+    office.close().await;
+}
+
+#[tokio::test]
+async fn readers_who_come_while_an_edition_is_sealed_are_not_in_it_and_disturb_nobody() {
+    let office = Office::open(Script::new()).await;
+    office.join("jane", Cadence::Daily).await;
+    office.post("alpha");
+    office.look().await;
+    office.set(at("2026-05-19 07:00"));
+    let names: Vec<String> = (0..15).map(|n| format!("late{n}")).collect();
+    let joining = async {
+        for name in &names {
+            office.join(name, Cadence::Daily).await;
+        }
+    };
+    let (sealed, ()) = tokio::join!(compose::step(&office.ctx, office.ctx.now()), joining);
+    assert_eq!(sealed.unwrap(), Step::Worked(1));
+    office.hand_over().await;
+    assert_eq!((office.got("jane").len(), office.sink.accepted().len()), (1, 1));
+    office.post("beta");
+    office.tick_at("2026-05-20 07:00").await;
+    assert_eq!(office.sink.accepted().len(), 1 + 16);
     office.close().await;
 }

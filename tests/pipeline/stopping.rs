@@ -1,5 +1,7 @@
 //! Stopping, in order and not, and what the next run makes of it.
 
+use std::time::Duration;
+
 use postroom::app::{self, Instance, StartError};
 use postroom::domain::Cadence;
 use postroom::domain::delivery::State as Row;
@@ -27,12 +29,12 @@ fn crowd(size: usize) -> Vec<String> {
 
 #[tokio::test]
 async fn a_stop_under_load_leaves_nothing_uncertain_and_the_next_run_goes_on() {
-    let names = crowd(120);
+    let names = crowd(80);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     for pipelining in [true, false] {
-        let script = Script::new().pause(std::time::Duration::from_millis(2));
+        let script = Script::new().pause(Duration::from_millis(2));
         let mut office = sealed(Setup { script, pipelining, connections: 5, ..Setup::default() }, &names).await;
-        for part in [20, 50, 80] {
+        for part in [10, 30, 50] {
             office.start().await;
             office.sink.wait_for(part).await;
             office.stop().await;
@@ -74,7 +76,8 @@ async fn after_a_crash_leases_come_back_and_what_was_marked_is_listed_and_sent_o
         .first(1, Step::Data, "marked", Act::Silence)
         .first(1, Step::Dot, "taken", Act::Silence.after_taking());
     let names = ["done", "leased", "marked", "taken", "waiting1", "waiting2"];
-    let mut office = sealed(Setup { script, ..Setup::default() }, &names).await;
+    // A connection for each, so that none waits behind another.
+    let mut office = sealed(Setup { script, connections: names.len(), ..Setup::default() }, &names).await;
     let doomed = office.start_doomed();
     let marked = async || office.books.count(Row::HandingOver).await == 2;
     office
@@ -102,20 +105,52 @@ async fn after_a_crash_leases_come_back_and_what_was_marked_is_listed_and_sent_o
 }
 
 #[tokio::test]
+async fn crashes_under_load_lose_nobody_and_cost_at_most_a_copy_a_connection_each_listed() {
+    const CONNECTIONS: usize = 4;
+    let names = crowd(70);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for pipelining in [true, false] {
+        let script = Script::new().pause(Duration::from_millis(2));
+        let setup = Setup { script, pipelining, connections: CONNECTIONS, ..Setup::default() };
+        let mut office = sealed(setup, &names).await;
+        for (crash, part) in [15, 35, 50].into_iter().enumerate() {
+            let doomed = office.start_doomed();
+            office.sink.wait_for(part).await;
+            doomed.shutdown_background();
+            // The next run begins with what this one left.
+            office.start().await;
+            office.stop().await;
+            let uncertain = office.books.count(Row::Uncertain).await;
+            assert!(uncertain <= CONNECTIONS * (crash + 1), "{uncertain} after {} crashes", crash + 1);
+        }
+        office.start().await;
+        office.hand_over().await;
+        office.run_until("2026-05-19 07:30", Span::minutes(15)).await;
+        assert_eq!(office.books.count(Row::Accepted).await, names.len());
+        let extra = office.sink.accepted().len() - names.len();
+        assert!(extra <= office.ctx.store.possible_duplicates(1).await.unwrap().len(), "{extra} copies too many");
+        office.close().await;
+    }
+}
+
+#[tokio::test]
 async fn cancelling_while_it_is_sent_calls_back_all_that_has_not_left() {
     for pipelining in [true, false] {
-        let gate = Gate::default();
+        let (gate, early) = (Gate::default(), Gate::default());
         let script = Script::new()
+            .on(Step::Rcpt, "leased", Act::say("250 2.1.5 ok").behind(&early))
             .on(Step::Dot, "first", Act::say("250 2.0.0 taken").behind(&gate))
             .on(Step::Dot, "put-off", Act::say("450 4.2.0 later").behind(&gate))
             .on(Step::Dot, "lost", Act::HangUp.behind(&gate));
-        let setup = Setup { script, pipelining, ..Setup::default() };
+        let setup = Setup { script, pipelining, connections: 6, ..Setup::default() };
         let mut office = sealed(setup, &["first", "put-off", "lost", "leased1", "leased2", "leased3"]).await;
         office.start().await;
         gate.reached_by(3).await;
+        early.reached_by(3).await;
         assert!(office.cancel(1).await);
         assert!(!office.cancel(1).await, "cancelled twice");
         gate.open();
+        early.open();
         office.until("nothing is in hand", async || office.books.in_hand().await == 0).await;
         office.tend().await;
         let states = async |name| office.books.entry(name).await.state;
