@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod edition;
 pub mod fault;
 pub mod newsletter;
+pub mod pace;
 pub mod post;
 pub mod subscription;
 pub mod time;

@@ -1,0 +1,26 @@
+//! Pace: how fast mail may leave, so that a relay's limit is kept, a provider
+//! that asks us to slow down is heard, and nobody's night is disturbed.
+//!
+//! | what | by | says |
+//! |---|---|---|
+//! | [`Rate`] | the operator | so many within any such span |
+//! | [`WarmUp`] | the operator | so many on the first day, half as many more each day |
+//! | [`Throttle`] | answers of a relay or a domain | so many a second, until they prove that more is welcome |
+//! | [`QuietHours`] | the operator | no editions now |
+//! | [`Turns`] | weights | which relay is next |
+//!
+//! Pure: what counts is told, `now` is an argument.
+
+mod domains;
+mod quiet;
+mod rate;
+mod relay;
+mod throttle;
+mod turns;
+
+pub use domains::{Domains, PerDomain};
+pub use quiet::QuietHours;
+pub use rate::{Rate, WarmUp, Window};
+pub use relay::Pace;
+pub use throttle::{Slow, Throttle, slow};
+pub use turns::Turns;
