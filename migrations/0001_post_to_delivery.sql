@@ -136,6 +136,8 @@ CREATE TABLE editions (
     subject       TEXT   NOT NULL,
     audience      BIGINT NOT NULL,
     sealed        BIGINT NOT NULL,
+    -- When the operator last let it go: doubts from before do not stop it again.
+    released      BIGINT,
     finished      BIGINT,
     UNIQUE (newsletter_id, cadence, slot)
 );
@@ -168,6 +170,13 @@ CREATE TABLE runs (
     stopped BIGINT
 );
 
+-- One row while the operator has stopped all sending: no mark is granted then,
+-- but for the operator's own test mail.
+CREATE TABLE pauses (
+    id    BIGINT PRIMARY KEY,
+    since BIGINT NOT NULL
+);
+
 -- The ledger: a row for every recipient. src/domain/delivery.rs says what each
 -- state means. `address` is set only where no subscription stands behind it.
 CREATE TABLE deliveries (
@@ -192,6 +201,7 @@ CREATE INDEX deliveries_to_claim ON deliveries (edition, not_before, id) WHERE s
 CREATE INDEX deliveries_in_hand ON deliveries (state) WHERE state IN ('leased', 'handing_over', 'uncertain');
 CREATE INDEX deliveries_open ON deliveries (edition)
     WHERE state IN ('queued', 'leased', 'handing_over', 'uncertain');
+CREATE INDEX deliveries_doubtful ON deliveries (edition) WHERE uncertain > 0;
 CREATE INDEX deliveries_by_subscription ON deliveries (subscription_id);
 
 -- One try to hand a delivery to the relay, kept for ever.

@@ -204,7 +204,7 @@ pub async fn start_delivery(ctx: &Arc<Context>, ticks: watch::Sender<u64>) -> an
         telemetry::recovered(recovered.returned, recovered.uncertain);
     }
     let stop = CancellationToken::new();
-    let ledger = Ledger::start(ctx.store.clone(), run);
+    let ledger = Ledger::start(ctx.store.clone(), run, ctx.transport.connections());
     let engine = Engine::new(Arc::clone(ctx), ledger, run, stop.clone());
     let workers = tokio::spawn(Arc::clone(&engine).run(ticks.subscribe()));
     Ok(Delivery { ctx: Arc::clone(ctx), run, stop, engine, workers, _ticker: ticks })

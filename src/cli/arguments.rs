@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::domain::delivery::State as DeliveryState;
+pub use super::editions::arguments::Editions;
 use crate::domain::subscription::Status;
 use crate::domain::{Address, Cadence};
 
@@ -74,7 +74,15 @@ pub enum Command {
     Status(StatusOptions),
     /// Tell the story of one address, or why it did or did not get a post
     Why(Why),
-    /// List, show, approve or cancel editions
+    /// Stop all sending at once, until `resume`
+    ///
+    /// Nothing is handed over from then on, letters to readers included; only
+    /// `postroom test` still goes. Editions are sealed at their slots as ever and
+    /// wait. The time it lasts counts against no mail.
+    Pause,
+    /// Let sending go on after `pause`
+    Resume,
+    /// List, show, stop, resume, retry and verify editions
     #[command(subcommand)]
     Editions(Editions),
     /// List, show, add, unsubscribe, import or export subscribers
@@ -206,45 +214,6 @@ pub struct Why {
     pub read: Read,
 }
 
-/// `editions`
-#[derive(Debug, Subcommand)]
-pub enum Editions {
-    /// List editions, newest first
-    List {
-        /// How many
-        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
-        limit: u32,
-        #[command(flatten)]
-        read: Read,
-    },
-    /// Show one edition: its posts, its tally, its failures
-    Show {
-        /// Its number
-        number: i64,
-        /// List its deliveries in this state
-        #[arg(long, value_name = "STATE")]
-        state: Option<DeliveryState>,
-        /// List the deliveries that failed: refused and expired
-        #[arg(long, conflicts_with = "state")]
-        failed: bool,
-        /// List everyone who may have got it twice
-        #[arg(long, conflicts_with_all = ["state", "failed"])]
-        duplicates: bool,
-        #[command(flatten)]
-        read: Read,
-    },
-    /// Let an edition go that waits for you
-    Approve {
-        /// Its number
-        number: i64,
-    },
-    /// Stop an edition for good; what has not left never will
-    Cancel {
-        /// Its number
-        number: i64,
-    },
-}
-
 /// `subscribers`
 #[derive(Debug, Subcommand)]
 pub enum Subscribers {
@@ -358,6 +327,6 @@ pub enum Config {
     },
 }
 
-fn address(text: &str) -> Result<Address, String> {
+pub(super) fn address(text: &str) -> Result<Address, String> {
     Address::parse(text)
 }

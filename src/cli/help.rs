@@ -43,6 +43,8 @@ const EXAMPLES: &[(&str, &str)] = &[
   postroom send posts --since 2026-05-01 also older posts, for a first edition",
     ),
     ("postroom test", "  postroom test me@example.org"),
+    ("postroom pause", "  postroom pause"),
+    ("postroom resume", "  postroom resume"),
     ("postroom status", "  postroom status\n  postroom status --watch\n  postroom status --json"),
     (
         "postroom why",
@@ -54,17 +56,33 @@ const EXAMPLES: &[(&str, &str)] = &[
         "  postroom editions list
   postroom editions show 42 --failed
   postroom editions approve 42
-  postroom editions cancel 42",
+  postroom editions pause 42
+  postroom editions retry 42
+  postroom editions verify 42",
     ),
     ("postroom editions list", "  postroom editions list --limit 5"),
     (
         "postroom editions show",
         "  postroom editions show 42
   postroom editions show 42 --failed       who did not get it, and why
+  postroom editions show 42 --uncertain    of whom nobody can know
   postroom editions show 42 --duplicates   who may have got it twice",
     ),
     ("postroom editions approve", "  postroom editions approve 42"),
+    ("postroom editions pause", "  postroom editions pause 42"),
+    ("postroom editions resume", "  postroom editions resume 42"),
     ("postroom editions cancel", "  postroom editions cancel 42"),
+    (
+        "postroom editions retry",
+        "  postroom editions retry 42                        everybody it failed to reach
+  postroom editions retry 42 jane@example.org",
+    ),
+    (
+        "postroom editions resolve",
+        "  postroom editions resolve 42 accepted jane@example.org
+  postroom editions resolve 42 resend --all",
+    ),
+    ("postroom editions verify", "  postroom editions verify 42\n  postroom editions verify 42 --json"),
     (
         "postroom subscribers",
         "  postroom subscribers list --status pending
@@ -111,7 +129,7 @@ const EXAMPLES: &[(&str, &str)] = &[
 /// The commands by purpose, as the first help lists them.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["demo", "init", "check"]),
-    ("Run", &["serve", "build", "status"]),
+    ("Run", &["serve", "build", "status", "pause", "resume"]),
     ("Editions", &["plan", "preview", "test", "send", "editions"]),
     ("Readers", &["subscribers", "why"]),
     ("Settings and manuals", &["config", "completions", "man"]),

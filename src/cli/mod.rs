@@ -14,6 +14,7 @@ mod help;
 mod init;
 mod moment;
 mod output;
+mod pause;
 mod plan;
 mod preview;
 mod send;
@@ -62,6 +63,8 @@ fn dispatch(command: Command, stage: &Stage, out: &mut dyn Write) -> Result<(), 
         Command::Check(read) => check::run(&read, stage, out),
         Command::Status(options) => status::run(&options, stage, out),
         Command::Why(options) => why::run(&options, stage, out),
+        Command::Pause => pause::pause(stage, out),
+        Command::Resume => pause::resume(stage, out),
         Command::Editions(command) => editions::run(&command, stage, out),
         Command::Subscribers(command) => subscribers::run(&command, stage, out),
         Command::Config(command) => config::run(&command, stage, out),

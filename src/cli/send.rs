@@ -152,6 +152,10 @@ async fn seal(
         ([], true) => return Ok(()),
         _ => {}
     }
+    if ctx.store.paused_since().await?.is_some() {
+        writeln!(out, "All sending is paused. To let it go on: postroom resume")?;
+        return Ok(());
+    }
     out.flush()?;
     follow(ctx, &sealed, out).await
 }

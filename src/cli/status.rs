@@ -18,6 +18,7 @@ use crate::system;
 
 /// Everything the screen shows.
 struct Picture {
+    paused: Option<Timestamp>,
     editions: Vec<(Edition, Tally, Option<Pace>)>,
     next: Vec<Due>,
     outbox: Outbox,
@@ -70,6 +71,7 @@ async fn look(desk: &Desk, now: Timestamp) -> Result<Picture, Failure> {
         found.push((edition, tally, pace));
     }
     Ok(Picture {
+        paused: desk.store.paused_since().await?,
         editions: found,
         next: desk.store.next_slots().await?,
         outbox: desk.store.outbox().await?,
@@ -99,6 +101,7 @@ fn json(picture: &Picture, out: &mut dyn Write) -> Result<(), Failure> {
     let count = |one: &SubscriptionCount| json!({"newsletter": one.newsletter, "status": one.status, "cadence": one.cadence.as_str(), "count": one.count});
     let outbox = &picture.outbox;
     let object = json!({
+        "paused_since": picture.paused.map(|at| at.rfc3339()),
         "editions": picture.editions.iter().filter(|(e, ..)| is_open(e)).map(edition).collect::<Vec<_>>(),
         "last": picture.editions.iter().find(|(e, ..)| !is_open(e)).map(edition),
         "next": next.collect::<Vec<_>>(),
@@ -120,6 +123,10 @@ fn is_open(edition: &Edition) -> bool {
 
 async fn text(desk: &Desk, picture: &Picture, now: Timestamp, out: &mut dyn Write) -> Result<(), Failure> {
     let open = || picture.editions.iter().filter(|(edition, ..)| is_open(edition));
+    if let Some(since) = picture.paused {
+        let since = output::time(since, desk.settings.site.timezone);
+        writeln!(out, "Paused since {since}: nothing is handed over. To go on: postroom resume")?;
+    }
     if open().next().is_none() {
         writeln!(out, "Nothing is being sent")?;
     }
@@ -160,7 +167,7 @@ fn sentence(desk: &Desk, edition: &Edition, tally: &Tally, pace: Option<&Pace>) 
         State::Paused => {
             let why = edition.reason.as_deref().unwrap_or("by the operator");
             format!(
-                "Paused: edition {number}, {}: {}. To go on: postroom editions approve {number}",
+                "Paused: edition {number}, {}: {}. To go on: postroom editions resume {number}",
                 summary(tally),
                 output::plain(why)
             )

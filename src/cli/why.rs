@@ -86,7 +86,7 @@ async fn mail(desk: &Desk, row: &DeliveryRow) -> Result<String, Failure> {
 /// `accepted`, `refused (550 5.1.1 no such user)`, `queued, next try 09:14`
 fn state(desk: &Desk, row: &DeliveryRow) -> String {
     let mut text = row.state.as_str().to_owned();
-    if let Some(reason) = row.reason.as_ref().filter(|reason| !reason.is_empty() && row.state != State::Accepted) {
+    if let Some(reason) = row.reason.as_ref().filter(|reason| !reason.is_empty()) {
         text.push_str(&format!(" ({})", output::plain(reason)));
     }
     if row.state == State::Queued && row.not_before > desk.now {

@@ -12,12 +12,13 @@
 //! |  |  | queued | a failure before the final dot: a definite no |
 //! |  |  | uncertain | anything else after the dot; a crash |
 //! | uncertain | the relay may or may not have it; listed by name | queued | `resend`, once, after the wait for evidence |
-//! |  |  | accepted, refused | the operator, who knows better |
+//! |  |  | accepted, refused, queued | the operator, who knows better |
 //! | accepted | the relay answered 2xx to the dot | | settled |
 //! | refused | a recorded 5xx, or we gave up on one | | settled |
-//! |  |  | queued | its edition is paused because such a 5xx is about the sender |
+//! |  |  | queued | its edition is paused because such a 5xx is about the sender; the operator tries it once more |
 //! | suppressed | the address must not be mailed | | settled |
 //! | expired | no answer within the time allowed | | settled |
+//! |  |  | queued | the operator tries it once more |
 //! | cancelled | unsubscribed or edition cancelled before hand-over | | settled |
 //!
 //! The commit point of a success is the relay's 2xx to the dot made durable by
@@ -89,6 +90,47 @@ impl std::str::FromStr for State {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|s| s.as_str() == text).ok_or_else(|| format!("`{text}` is not a delivery state"))
+    }
+}
+
+/// What the operator makes of an uncertain delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The relay has it: its log says so, or the reader.
+    Accepted,
+    /// The relay has it not, and is not to get it.
+    Refused,
+    /// To be sent once more, at the risk of a second copy.
+    Resend,
+}
+
+impl Verdict {
+    /// All verdicts.
+    pub const ALL: [Self; 3] = [Self::Accepted, Self::Refused, Self::Resend];
+
+    /// The word for it on the command line and, before `by hand`, in the ledger.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Resend => "resend",
+        }
+    }
+
+    /// Where the delivery goes.
+    pub fn state(self) -> State {
+        match self {
+            Self::Accepted => State::Accepted,
+            Self::Refused => State::Refused,
+            Self::Resend => State::Queued,
+        }
+    }
+}
+
+impl std::str::FromStr for Verdict {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|v| v.as_str() == text).ok_or_else(|| format!("`{text}` is not a verdict"))
     }
 }
 

@@ -253,9 +253,11 @@ impl Store {
     pub async fn approve_edition(&self, number: i64, expires: Timestamp, now: Timestamp) -> Result<bool> {
         let mut tx = self.begin().await?;
         let approved = sqlx::query(
-            "UPDATE editions SET state = 'sending', reason = NULL WHERE number = $1 AND state IN ('held', 'paused')",
+            "UPDATE editions SET state = 'sending', reason = NULL, released = $2
+             WHERE number = $1 AND state IN ('held', 'paused')",
         )
         .bind(number)
+        .bind(now.0)
         .execute(&mut *tx)
         .await?
         .rows_affected()

@@ -47,6 +47,13 @@ const BATCH: usize = 500;
 /// makes worse.
 const SENDER_REFUSALS: i64 = 20;
 
+/// Whose marks and outcomes are written.
+#[derive(Clone, Copy)]
+struct Run {
+    id: i64,
+    connections: i64,
+}
+
 /// A handle to the writer; clone it for every worker. The writer ends when the
 /// last handle is dropped.
 #[derive(Clone, Debug)]
@@ -65,8 +72,9 @@ impl std::fmt::Debug for Request {
 }
 
 impl Ledger {
-    /// Starts the writer for one run.
-    pub fn start(store: Store, run: i64) -> Self {
+    /// Starts the writer for one run, whose relay has so many connections.
+    pub fn start(store: Store, run: i64, connections: usize) -> Self {
+        let run = Run { id: run, connections: i64::try_from(connections).unwrap_or(i64::MAX) };
         let (requests, waiting) = mpsc::channel(BATCH);
         tokio::spawn(write(store, run, waiting));
         Self { requests }
@@ -130,7 +138,7 @@ fn stopped() -> StoreError {
     StoreError::Ledger("its writer is gone".into())
 }
 
-async fn write(store: Store, run: i64, mut waiting: mpsc::Receiver<Request>) {
+async fn write(store: Store, run: Run, mut waiting: mpsc::Receiver<Request>) {
     let mut batch = Vec::with_capacity(BATCH);
     // Deliveries whose outcome should be on the disk and is not.
     let mut unsettled = HashSet::new();
@@ -170,7 +178,7 @@ fn answer(request: Request, committed: &Result<HashSet<i64>>) {
 }
 
 /// One transaction for a batch; the ids whose mark was granted.
-async fn commit(store: &Store, run: i64, batch: &[Request]) -> Result<HashSet<i64>> {
+async fn commit(store: &Store, run: Run, batch: &[Request]) -> Result<HashSet<i64>> {
     let (mut marks, mut settlings, mut returns) = (Vec::new(), Vec::new(), Vec::new());
     let mut now = Timestamp::default();
     for request in batch {
@@ -192,12 +200,12 @@ async fn commit(store: &Store, run: i64, batch: &[Request]) -> Result<HashSet<i6
             "UPDATE deliveries SET state = 'queued', run_id = NULL
              WHERE state = 'leased' AND run_id = $1 AND id IN (SELECT value FROM json_each($2))",
         )
-        .bind(run)
+        .bind(run.id)
         .bind(json!(returns).to_string())
         .execute(&mut *tx)
         .await?;
     }
-    let granted = if marks.is_empty() { HashSet::new() } else { mark(&mut tx, run, &marks, now).await? };
+    let granted = if marks.is_empty() { HashSet::new() } else { mark(&mut tx, run.id, &marks, now).await? };
     tx.commit().await?;
     Ok(granted)
 }
@@ -213,7 +221,8 @@ macro_rules! may_leave {
                 WHERE s.id = deliveries.subscription_id
                     AND s.status = CASE WHEN deliveries.kind = 'confirm' THEN 'pending' ELSE 'active' END))
             AND (deliveries.edition IS NULL OR EXISTS (SELECT 1 FROM editions e
-                WHERE e.number = deliveries.edition AND e.state = 'sending'))"
+                WHERE e.number = deliveries.edition AND e.state = 'sending'))
+            AND (deliveries.kind = 'test' OR NOT EXISTS (SELECT 1 FROM pauses))"
     };
 }
 
@@ -230,11 +239,11 @@ const DENY: &str = "UPDATE deliveries SET run_id = NULL, state = why.state, reas
     FROM (SELECT d.id,
             CASE WHEN e.state = 'cancelled' THEN 'cancelled'
                 WHEN x.address_key IS NOT NULL THEN 'suppressed'
-                WHEN e.state <> 'sending' THEN 'queued'
+                WHEN e.state <> 'sending' OR p.id IS NOT NULL THEN 'queued'
                 ELSE 'cancelled' END AS state,
             CASE WHEN e.state = 'cancelled' THEN 'edition cancelled'
                 WHEN x.address_key IS NOT NULL THEN x.reason || ': ' || x.detail
-                WHEN e.state <> 'sending' THEN d.reason
+                WHEN e.state <> 'sending' OR p.id IS NOT NULL THEN d.reason
                 WHEN s.status = 'active' THEN 'confirmed already'
                 WHEN s.status = 'pending' THEN 'not confirmed'
                 ELSE 'unsubscribed' END AS reason
@@ -242,7 +251,8 @@ const DENY: &str = "UPDATE deliveries SET run_id = NULL, state = why.state, reas
         LEFT JOIN editions e ON e.number = d.edition
         LEFT JOIN subscriptions s ON s.id = d.subscription_id
         LEFT JOIN subscribers r ON r.id = s.subscriber_id
-        LEFT JOIN suppressions x ON x.address_key = COALESCE(LOWER(d.address), r.address_key)) AS why
+        LEFT JOIN suppressions x ON x.address_key = COALESCE(LOWER(d.address), r.address_key)
+        LEFT JOIN pauses p ON d.kind <> 'test') AS why
     WHERE deliveries.id = why.id AND deliveries.state = 'leased' AND deliveries.run_id = $2";
 
 async fn mark(tx: &mut Transaction<'static, Sqlite>, run: i64, ids: &[i64], now: Timestamp) -> Result<HashSet<i64>> {
@@ -255,7 +265,8 @@ async fn mark(tx: &mut Transaction<'static, Sqlite>, run: i64, ids: &[i64], now:
     Ok(granted)
 }
 
-async fn settle(tx: &mut Transaction<'static, Sqlite>, run: i64, settlings: &[&Settling]) -> Result<()> {
+async fn settle(tx: &mut Transaction<'static, Sqlite>, run: Run, settlings: &[&Settling]) -> Result<()> {
+    let Run { id: run, connections } = run;
     let rows = json!(settlings.iter().map(|s| row(s)).collect::<Vec<_>>()).to_string();
     sqlx::query(
         "INSERT INTO attempts (delivery_id, number, run_id, relay, started, ended, phase, outcome, class, code,
@@ -263,7 +274,8 @@ async fn settle(tx: &mut Transaction<'static, Sqlite>, run: i64, settlings: &[&S
          SELECT d.id, d.attempts + 1, $1, j.value ->> 'relay', j.value ->> 'started', j.value ->> 'ended',
             j.value ->> 'phase', j.value ->> 'outcome', j.value ->> 'class', j.value ->> 'code',
             j.value ->> 'enhanced', j.value ->> 'text'
-         FROM json_each($2) j JOIN deliveries d ON d.id = j.value ->> 'id'",
+         FROM json_each($2) j JOIN deliveries d ON d.id = j.value ->> 'id'
+         WHERE d.state IN ('leased', 'handing_over') AND d.run_id = $1",
     )
     .bind(run)
     .bind(&rows)
@@ -286,6 +298,9 @@ async fn settle(tx: &mut Transaction<'static, Sqlite>, run: i64, settlings: &[&S
     }
     if settlings.iter().any(|s| s.report.is_about_us()) {
         pause_refused_editions(tx, &rows).await?;
+    }
+    if settlings.iter().any(|s| s.settlement.state == State::Uncertain) {
+        pause_doubtful_editions(tx, &rows, connections).await?;
     }
     Ok(())
 }
@@ -366,6 +381,26 @@ async fn pause_refused_editions(tx: &mut Transaction<'static, Sqlite>, rows: &st
                 AND a.class = 'sender')",
     )
     .bind(rows)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Pauses editions of which more copies became uncertain than there are
+/// connections, and more than one in 200, although nothing crashed: the relay
+/// loses answers, and every copy more would be one more doubt. Attempts that a
+/// crash cut short name no relay.
+async fn pause_doubtful_editions(tx: &mut Transaction<'static, Sqlite>, rows: &str, connections: i64) -> Result<()> {
+    sqlx::query(
+        "UPDATE editions SET state = 'paused', reason = 'the relay loses answers: too many copies are uncertain'
+         WHERE state = 'sending' AND number IN (SELECT d.edition FROM json_each($1) j
+                JOIN deliveries d ON d.id = j.value ->> 'id' WHERE j.value ->> 'state' = 'uncertain')
+            AND (SELECT COUNT(*) FROM deliveries d JOIN attempts a ON a.delivery_id = d.id
+                WHERE d.edition = editions.number AND d.uncertain > 0 AND a.outcome = 'uncertain' AND a.relay <> ''
+                    AND a.ended >= COALESCE(editions.released, 0)) > MAX($2, audience / 200)",
+    )
+    .bind(rows)
+    .bind(connections)
     .execute(&mut **tx)
     .await?;
     Ok(())

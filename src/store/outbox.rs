@@ -16,16 +16,18 @@ pub enum Mail {
     Editions,
 }
 
+/// While all sending is paused only the operator's test mail leaves.
 const LEASE_LETTERS: &str = "UPDATE deliveries SET state = 'leased', run_id = $1
     WHERE state = 'queued' AND not_before <= $2 AND id IN (
         SELECT id FROM deliveries WHERE state = 'queued' AND edition IS NULL AND not_before <= $2
+            AND (kind = 'test' OR NOT EXISTS (SELECT 1 FROM pauses))
         ORDER BY not_before, id LIMIT $3)
     RETURNING id";
 
 /// CROSS JOIN: SQLite is to go from the few editions being sent to their rows,
 /// which the index has in order, and never past those of an edition that waits.
 const LEASE_EDITIONS: &str = "UPDATE deliveries SET state = 'leased', run_id = $1
-    WHERE state = 'queued' AND not_before <= $2 AND id IN (
+    WHERE state = 'queued' AND not_before <= $2 AND NOT EXISTS (SELECT 1 FROM pauses) AND id IN (
         SELECT d.id FROM editions e CROSS JOIN deliveries d ON d.edition = e.number
         WHERE e.state = 'sending' AND d.state = 'queued' AND d.not_before <= $2
         ORDER BY e.number, d.not_before, d.id LIMIT $3)
@@ -201,7 +203,7 @@ impl Store {
     }
 
     /// Gives up queued deliveries whose time is over; how many. While their
-    /// edition is held or paused their time stands still.
+    /// edition is held or paused, or all sending is, their time stands still.
     ///
     /// # Errors
     /// Those of the engine.
@@ -209,7 +211,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let gone = sqlx::query(
             "UPDATE deliveries SET state = 'expired', settled = $1, reason = COALESCE(reason, 'never tried in time')
-             WHERE state = 'queued' AND expires <= $1
+             WHERE state = 'queued' AND expires <= $1 AND NOT EXISTS (SELECT 1 FROM pauses)
                 AND (edition IS NULL OR edition IN (SELECT number FROM editions WHERE state = 'sending'))",
         )
         .bind(now.0)

@@ -34,6 +34,13 @@ pub struct DeliveryRow {
     pub settled: Option<Timestamp>,
 }
 
+impl DeliveryRow {
+    /// Uncertain until the operator resolves it: it is not sent again by itself.
+    pub fn is_held(&self) -> bool {
+        self.state == State::Uncertain && (self.uncertain > 1 || self.not_before == Timestamp(i64::MAX))
+    }
+}
+
 /// One attempt as a report shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptRow {

@@ -4,6 +4,7 @@
 mod audit;
 mod cadences;
 mod guard;
+mod hands;
 mod leaving;
 mod office;
 mod posts;

@@ -14,6 +14,7 @@ mod relay;
 mod worker;
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 
 use tokio::sync::{Mutex, watch};
@@ -25,6 +26,7 @@ use self::relay::Relay;
 use self::worker::Worker;
 use super::letter::Variants;
 use crate::context::Context;
+use crate::domain::delivery::Kind;
 use crate::domain::edition::State;
 use crate::domain::time::Span;
 use crate::store::{Leased, Ledger};
@@ -43,6 +45,9 @@ pub struct Engine {
     /// Editions of which the relay refused a copy for a reason that is not its
     /// recipient's: before every further copy the store is asked about them.
     doubted: StdMutex<HashSet<i64>>,
+    /// A mark was denied: before every further copy the store is asked whether
+    /// copies may leave at all. Being denied at the mark costs a connection.
+    halted: AtomicBool,
     stop: CancellationToken,
 }
 
@@ -51,7 +56,8 @@ impl Engine {
     /// hand is finished.
     pub fn new(ctx: Arc<Context>, ledger: Ledger, run: i64, stop: CancellationToken) -> Arc<Self> {
         let (variants, relay, doubted) = (Variants::default(), Relay::default(), StdMutex::default());
-        Arc::new(Self { ctx, ledger, run, variants, relay, doubted, stop })
+        let halted = AtomicBool::new(false);
+        Arc::new(Self { ctx, ledger, run, variants, relay, doubted, halted, stop })
     }
 
     /// Why the relay could not be used at the last try; `None` once it can.
@@ -106,8 +112,15 @@ impl Engine {
         self.doubted.lock().unwrap_or_else(PoisonError::into_inner).extend(edition);
     }
 
-    /// Whether this delivery's edition was paused or cancelled since it was leased.
+    /// Whether this delivery's edition, or all sending, was stopped since it was leased.
     async fn is_called_off(&self, leased: &Leased) -> bool {
+        if leased.kind != Kind::Test && self.halted.load(Ordering::Relaxed) {
+            // When the store cannot say, the mark will.
+            if self.ctx.store.may_leave(leased.edition).await.is_ok_and(|may_leave| !may_leave) {
+                return true;
+            }
+            self.halted.store(false, Ordering::Relaxed);
+        }
         let doubted = |number: &i64| self.doubted.lock().unwrap_or_else(PoisonError::into_inner).contains(number);
         let Some(number) = leased.edition.filter(doubted) else { return false };
         // When the store cannot say, the mark will.

@@ -139,7 +139,7 @@ impl Worker {
             self.hang_up().await;
         }
         match asked.0.into_inner() {
-            Asked::DENIED => {}
+            Asked::DENIED => engine.halted.store(true, Ordering::Relaxed),
             Asked::STOPPED => engine.give_back(leased).await,
             // Nothing left: the row goes back once the ledger can be written.
             Asked::FAILED => self.settle(leased, Report::withheld(report.phase), started).await,

@@ -5,7 +5,11 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::arguments::{Editions, Read};
+pub mod arguments;
+mod hands;
+
+use self::arguments::Editions;
+use super::arguments::Read;
 use super::stage::Desk;
 use super::{Failure, Stage, output};
 use crate::domain::delivery::{State as DeliveryState, Tally};
@@ -18,17 +22,25 @@ const PAGE: i64 = 1_000;
 pub fn run(command: &Editions, stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
     stage.at_desk(async |desk| match command {
         Editions::List { limit, read } => list(&desk, i64::from(*limit), read, out).await,
-        Editions::Show { number, state, failed, duplicates, read } => {
-            let which = match (state, failed, duplicates) {
-                (Some(state), ..) => Which::In(vec![*state]),
-                (_, true, _) => Which::In(vec![DeliveryState::Refused, DeliveryState::Expired]),
-                (_, _, true) => Which::Duplicates,
-                _ => Which::None,
+        Editions::Show { number, state, failed, uncertain, duplicates, read } => {
+            let which = match state {
+                Some(state) => Which::In(vec![*state]),
+                None if *failed => Which::In(vec![DeliveryState::Refused, DeliveryState::Expired]),
+                None if *uncertain => Which::In(vec![DeliveryState::Uncertain]),
+                None if *duplicates => Which::Duplicates,
+                None => Which::None,
             };
             show(&desk, *number, &which, read, out).await
         }
-        Editions::Approve { number } => approve(&desk, *number, out).await,
-        Editions::Cancel { number } => cancel(&desk, *number, out).await,
+        Editions::Approve { number } => hands::approve(&desk, *number, out).await,
+        Editions::Pause { number } => hands::pause(&desk, *number, out).await,
+        Editions::Resume { number } => hands::resume(&desk, *number, out).await,
+        Editions::Cancel { number } => hands::cancel(&desk, *number, out).await,
+        Editions::Retry { number, addresses } => hands::retry(&desk, *number, addresses, out).await,
+        Editions::Resolve { number, verdict, addresses, .. } => {
+            hands::resolve(&desk, *number, *verdict, addresses, out).await
+        }
+        Editions::Verify { number, read } => hands::verify(&desk, *number, read, out).await,
     })
 }
 
@@ -106,12 +118,18 @@ async fn show(desk: &Desk, number: i64, which: &Which, read: &Read, out: &mut dy
     rows.extend(edition.finished.map(|at| vec!["finished".to_owned(), output::time(at, zone)]));
     output::table(out, "  ", &rows)?;
     match deliveries {
-        Some(deliveries) => each(&deliveries, which, out),
+        Some(deliveries) => each(desk, number, &deliveries, which, out),
         None => reasons(desk, &edition, &tally, out).await,
     }
 }
 
-fn each(deliveries: &[DeliveryRow], which: &Which, out: &mut dyn Write) -> Result<(), Failure> {
+fn each(
+    desk: &Desk,
+    number: i64,
+    deliveries: &[DeliveryRow],
+    which: &Which,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
     if deliveries.is_empty() {
         let nobody =
             if matches!(which, Which::Duplicates) { "Nobody can have got it twice" } else { "No such delivery" };
@@ -124,9 +142,24 @@ fn each(deliveries: &[DeliveryRow], which: &Which, out: &mut dyn Write) -> Resul
             one.state.as_str().into(),
             output::counted(one.attempts, "attempt", "attempts"),
             one.reason.clone().unwrap_or_default(),
+            awaits(desk, one),
         ]
     };
-    Ok(output::table(out, "", &deliveries.iter().map(row).collect::<Vec<_>>())?)
+    output::table(out, "", &deliveries.iter().map(row).collect::<Vec<_>>())?;
+    if deliveries.iter().any(|one| one.state == DeliveryState::Uncertain) {
+        writeln!(out, "When you know more: postroom editions resolve {number} accepted|refused|resend ADDRESS")?;
+    }
+    Ok(())
+}
+
+/// What an uncertain delivery waits for.
+fn awaits(desk: &Desk, one: &DeliveryRow) -> String {
+    let zone = desk.settings.site.timezone;
+    match one.state {
+        DeliveryState::Uncertain if one.is_held() => "waits for you".into(),
+        DeliveryState::Uncertain => format!("sent again {}", output::time(one.not_before, zone)),
+        _ => String::new(),
+    }
 }
 
 async fn reasons(desk: &Desk, edition: &Edition, tally: &Tally, out: &mut dyn Write) -> Result<(), Failure> {
@@ -135,8 +168,15 @@ async fn reasons(desk: &Desk, edition: &Edition, tally: &Tally, out: &mut dyn Wr
         writeln!(out, "  failed: {}", failures(desk, edition.number).await?)?;
         writeln!(out, "  who and why: postroom editions show {} --failed", edition.number)?;
     }
-    if edition.state == State::Held {
-        writeln!(out, "  to let it go: postroom editions approve {}", edition.number)?;
+    let uncertain = tally.of(DeliveryState::Uncertain);
+    if uncertain > 0 {
+        let which = format!("postroom editions show {} --uncertain", edition.number);
+        writeln!(out, "  may or may not have arrived: {}     see: {which}", output::number(uncertain))?;
+    }
+    match edition.state {
+        State::Held => writeln!(out, "  to let it go: postroom editions approve {}", edition.number)?,
+        State::Paused => writeln!(out, "  to let it go on: postroom editions resume {}", edition.number)?,
+        _ => {}
     }
     Ok(())
 }
@@ -180,43 +220,6 @@ async fn edition(desk: &Desk, number: i64) -> Result<Edition, Failure> {
     let found = desk.store.edition(number).await?;
     found
         .ok_or_else(|| Failure::refused(format!("there is no edition {number}"), "`postroom editions list` shows them"))
-}
-
-async fn approve(desk: &Desk, number: i64, out: &mut dyn Write) -> Result<(), Failure> {
-    let edition = edition(desk, number).await?;
-    let expires = desk.now.plus(desk.settings.mail.expire);
-    if !desk.store.approve_edition(number, expires, desk.now).await? {
-        let now = edition.state.as_str();
-        return Err(Failure::refused(
-            format!("edition {number} is {now}, not held"),
-            "only a held or paused edition can be let go",
-        ));
-    }
-    writeln!(out, "Edition {number} goes to {}", output::counted(edition.audience, "subscriber", "subscribers"))?;
-    writeln!(out, "To watch it: postroom status --watch")?;
-    Ok(())
-}
-
-async fn cancel(desk: &Desk, number: i64, out: &mut dyn Write) -> Result<(), Failure> {
-    let edition = edition(desk, number).await?;
-    if !desk.store.cancel_edition(number, "by the operator", desk.now).await? {
-        let now = edition.state.as_str();
-        return Err(Failure::refused(
-            format!("edition {number} is {now} already"),
-            "what has left cannot be called back",
-        ));
-    }
-    let tally = desk.store.tally(number).await?;
-    let count = |state| output::number(tally.of(state));
-    writeln!(
-        out,
-        "Cancelled edition {number}: {} withdrawn, {} had been accepted, {} in hand",
-        count(DeliveryState::Cancelled),
-        count(DeliveryState::Accepted),
-        output::number(tally.open())
-    )?;
-    writeln!(out, "Its posts count as sent and come in no other edition")?;
-    Ok(())
 }
 
 /// An edition for `--json`.
