@@ -177,8 +177,9 @@ fn links(links: &[(&str, String)]) -> Markup {
     }
 }
 
+/// A link of a few words, which stay on one line.
 fn quiet_link(url: &str, label: &str) -> Markup {
-    html! { a class="m" href=(url) style=(STYLES.quiet_link) { (label) } }
+    html! { a class="m" href=(url) style=(STYLES.quiet_link) { (label.replace(' ', "\u{a0}")) } }
 }
 
 /// What a reader without a subscription is shown in the places of a frozen mail
