@@ -223,7 +223,10 @@ pub fn test(options: &Test, stage: &Stage, out: &mut dyn Write) -> Result<(), Fa
         .await?;
         match ended {
             Ended::Unusable(reason) => unusable(&ctx, id, &reason).await,
-            Ended::Elsewhere => Ok(courier::tell(&ctx, ended, "", out).map(drop)?),
+            Ended::Elsewhere => {
+                writeln!(out, "The running service hands it to the relay. What became of it: postroom why {address}")?;
+                Ok(())
+            }
             Ended::Settled => answered(&ctx, id, out).await,
             ended => {
                 courier::tell(&ctx, ended, &format!("{} does not answer", ctx.transport.name()), out)?;

@@ -1,5 +1,8 @@
 //! Opens the engine: SQLite, write-ahead log, one writer and a few readers.
 
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -38,7 +41,17 @@ pub fn path_of(url: &str) -> Result<&Path, StoreError> {
     }
 }
 
+/// Makes the file when it is not there, for its owner alone: it holds the
+/// addresses of readers. The engine's own files beside it get the same rights.
+fn make(path: &Path) -> Result<(), StoreError> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(StoreError::open(path, e)),
+        _ => Ok(()),
+    }
+}
+
 pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
+    make(path)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)

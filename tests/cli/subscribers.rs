@@ -133,3 +133,17 @@ fn empty_answers_say_what_fills_them_and_unknown_ones_where_to_look() {
     }
     assert_eq!(run(folder.path(), &["subscribers", "add", "a@a.test", "--newsletter", "none"]).code, 2);
 }
+
+#[test]
+fn nobody_else_on_the_machine_may_read_who_the_readers_are() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["init"]);
+    assert_eq!(run(folder.path(), &["subscribers", "add", "jane@example.org"]).code, 0);
+    for entry in fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
+        if entry.file_name().to_string_lossy().starts_with("postroom.db") {
+            let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{}", entry.path().display());
+        }
+    }
+}
