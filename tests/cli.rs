@@ -164,6 +164,27 @@ fn files_that_no_post_can_be_read_from_are_named_until_they_are_excluded() {
 }
 
 #[test]
+fn a_site_is_known_by_its_generators_own_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("blog/_posts")).unwrap();
+    let text = "---\ntitle: Hello\n---\nText.\n";
+    fs::write(folder.path().join("blog/_posts/2024-05-31-hello.md"), text).unwrap();
+    let config = "title: My Jekyll\nurl: https://jekyll.test\nlang: de\npermalink: /:year/:title\n";
+    fs::write(folder.path().join("blog/_config.yml"), config).unwrap();
+    let settings = "[archive]\npath = \"blog\"\n[http]\npublic_url = \"https://news.jekyll.test\"\n\
+                    [mail]\nfrom = \"news@jekyll.test\"\n";
+    fs::write(folder.path().join("postroom.toml"), settings).unwrap();
+    let shown = run(folder.path(), &["config", "show"]).out;
+    let title = shown.lines().find(|line| line.starts_with("title = \"My Jekyll\"")).unwrap();
+    assert!(title.ends_with("_config.yml"), "{title}");
+    let build = run(folder.path(), &["build", "--out", "out"]);
+    assert_eq!(build.code, 0, "{}", build.err);
+    let feed = fs::read_to_string(folder.path().join("out/atom.xml")).unwrap();
+    assert!(feed.contains("href=\"https://jekyll.test/2024/hello\"") && feed.contains("xml:lang=\"de\""), "{feed}");
+    assert_eq!(postroom::archive::DIALECTS, postroom::settings::Settings::DIALECTS);
+}
+
+#[test]
 fn without_settings_the_way_to_get_some_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let build = run(folder.path(), &["--config", "none.toml", "build"]);

@@ -32,6 +32,14 @@ pub(super) fn parse(text: &str, zone: Tz) -> Result<Timestamp, String> {
     })
 }
 
+/// What the clock showed where a date that [`parse`] understands was written.
+pub(super) fn as_written(text: &str) -> Option<NaiveDateTime> {
+    let mut cursor = Cursor(text.trim());
+    let (year, month, day) = cursor.date()?;
+    let (hour, minute, second, _) = cursor.time().ok()?.unwrap_or_default();
+    NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?.and_hms_opt(hour, minute, second)
+}
+
 /// Midnight at the beginning of a day.
 pub(super) fn midnight(day: NaiveDate, zone: Tz) -> Timestamp {
     on_the_clock(day.and_time(NaiveTime::MIN), zone)

@@ -1,6 +1,7 @@
 //! What the fields of a post mean. Keys and types vary between generators and
 //! between posts of one blog: taken where the meaning is clear, said where not.
 
+use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 
 use super::dates;
@@ -14,30 +15,66 @@ use crate::domain::post::Topic;
 type Names = &'static [&'static str];
 
 const TITLE: Names = &["title", "headline", "newstitle"];
-const DATE: Names = &["date", "pubdate", "published", "published_at", "created_at", "created", "datetime"];
+const DATE: Names =
+    &["date", "pubdate", "pubdatetime", "published", "published_at", "created_at", "created", "datetime"];
 const PUBLISH: Names = &["publishdate"];
-const UPDATED: Names =
-    &["updated", "lastmod", "last_modified_at", "modified", "modified_time", "updated_at", "last_updated"];
+const UPDATED: Names = &[
+    "updated",
+    "lastmod",
+    "last_modified_at",
+    "modified",
+    "modified_time",
+    "updated_at",
+    "last_updated",
+    "updateddate",
+    "moddatetime",
+    "last_update",
+];
 const EXPIRES: Names = &["expirydate", "expires", "expiry", "unpublishdate"];
 const SUMMARY: Names = &["summary", "description", "excerpt", "abstract"];
 const SLUG: Names = &["slug"];
-const ADDRESS: Names = &["permalink", "url", "path"];
 const ID: Names = &["id", "guid"];
 const LANGUAGE: Names = &["lang", "language", "locale"];
 const AUTHORS: Names = &["authors", "author", "by", "author_name"];
 const TOPICS: Names = &["tags", "tag", "categories", "category", "topics"];
 
-/// What stands for an address in Jekyll (names of patterns) and Eleventy (no page at all).
-const STYLES: Names = &["date", "pretty", "ordinal", "weekdate", "none", "true", "false"];
-
 /// The longest summary kept of what an author wrote, in characters.
 pub(super) const SUMMARY_LIMIT: usize = 1000;
+
+/// How the fields are written where a generator has its own way.
+#[derive(Clone, Debug)]
+pub(super) struct Habits {
+    /// Keys that hold a whole address.
+    pub address: Names,
+    /// Keys that keep a post from being public when they are true.
+    pub hides: Names,
+    /// Keys that hold topics, besides the usual ones.
+    pub taxonomies: Vec<String>,
+    /// Whether blanks part topics, as in Jekyll.
+    pub blanks_part: bool,
+    /// Whether a day is the one the author wrote, whatever its zone, as in Hugo.
+    pub is_as_written: bool,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self {
+            address: &["permalink", "url", "path"],
+            hides: &[],
+            taxonomies: Vec::new(),
+            blanks_part: false,
+            is_as_written: false,
+        }
+    }
+}
 
 /// Everything the fields say.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Fields {
     pub title: Option<String>,
     pub date: Option<Timestamp>,
+    /// What the clock showed where the author wrote the date.
+    pub written_at: Option<NaiveDateTime>,
     pub draft: bool,
     pub summary: Option<String>,
     pub slug: Option<String>,
@@ -53,6 +90,7 @@ pub(super) struct Fields {
 /// An address the author wrote out, and where.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Written {
+    pub key: &'static str,
     pub address: String,
     pub line: Option<u32>,
 }
@@ -61,11 +99,13 @@ pub(super) struct Written {
 ///
 /// # Errors
 /// A field that decides whether, when or where the post appears is not understood.
-pub(super) fn read(matter: &Matter, zone: Tz, oddities: &mut Vec<Flaw>) -> Result<Fields, Flaw> {
-    let mut reader = Reader { matter, zone, oddities };
+pub(super) fn read(matter: &Matter, zone: Tz, habits: &Habits, oddities: &mut Vec<Flaw>) -> Result<Fields, Flaw> {
+    let mut reader = Reader { matter, zone, habits, oddities };
+    let (date, written_at) = reader.publication()?;
     Ok(Fields {
         title: reader.text(TITLE)?.map(|title| text::one_line(&title)).filter(|title| !title.is_empty()),
-        date: reader.publication()?,
+        date,
+        written_at,
         draft: reader.draft()?,
         summary: reader.summary(),
         slug: reader.text(SLUG)?,
@@ -82,6 +122,7 @@ pub(super) fn read(matter: &Matter, zone: Tz, oddities: &mut Vec<Flaw>) -> Resul
 struct Reader<'a> {
     matter: &'a Matter,
     zone: Tz,
+    habits: &'a Habits,
     oddities: &'a mut Vec<Flaw>,
 }
 
@@ -122,16 +163,26 @@ impl<'a> Reader<'a> {
     }
 
     /// When the post appears: its date, or its publish date when that is later.
-    fn publication(&self) -> Result<Option<Timestamp>, Flaw> {
+    fn publication(&self) -> Result<(Option<Timestamp>, Option<NaiveDateTime>), Flaw> {
         // `published: true` says something else than `published: 2024-05-31`.
         let given = DATE.iter().filter_map(|name| Some((*name, self.matter.get(name)?)));
         let said = given.into_iter().find(|(_, value)| !is_nothing(value) && truth(value).is_none());
         let date = said.map(|(key, value)| self.date_in(key, value)).transpose()?;
-        Ok(date.max(self.date(PUBLISH)?))
+        let publish = self.date(PUBLISH)?;
+        let first = said.or_else(|| self.find(PUBLISH));
+        let written_at = first.and_then(|(_, value)| dates::as_written(&word(value)?));
+        Ok((date.max(publish), written_at))
     }
 
     fn draft(&self) -> Result<bool, Flaw> {
-        for (key, drafted) in [("draft", true), ("published", false), ("unlisted", true)] {
+        let hides = self.habits.hides.iter().map(|key| (*key, true));
+        // Eleventy's `permalink: false` is a post without a page.
+        let no_page =
+            self.habits.address.iter().map(|key| (*key, false)).filter(|(key, _)| {
+                !self.habits.hides.is_empty() && matches!(self.matter.get(key), Some(Value::Bool(_)))
+            });
+        let keys = [("draft", true), ("published", false), ("unlisted", true)];
+        for (key, drafted) in keys.into_iter().chain(hides).chain(no_page) {
             let Some(value) = self.matter.get(key).filter(|value| !is_nothing(value)) else { continue };
             match truth(value) {
                 Some(said) if said == drafted => return Ok(true),
@@ -154,16 +205,11 @@ impl<'a> Reader<'a> {
         (!said.is_empty()).then(|| text::shorten(&said, SUMMARY_LIMIT))
     }
 
-    /// `permalink: false` is a post without a page, `:title` a pattern of Jekyll.
     fn address(&mut self) -> Result<Option<Written>, Flaw> {
-        let Some((key, value)) = self.find(ADDRESS) else { return Ok(None) };
+        let Some((key, value)) = self.find(self.habits.address) else { return Ok(None) };
         let address =
             word(value).ok_or_else(|| self.flaw(key, format!("`{key}` must be a text, not {}", kind(value))))?;
-        if address.contains("/:") || address.contains(['{', '}']) || STYLES.contains(&address.as_str()) {
-            self.odd(key, format!("`{key}` is passed over: {} is not an address", quote(&address)));
-            return Ok(None);
-        }
-        Ok(Some(Written { address, line: self.matter.line_of(key) }))
+        Ok(Some(Written { key, address, line: self.matter.line_of(key) }))
     }
 
     fn language(&mut self) -> Option<String> {
@@ -182,7 +228,9 @@ impl<'a> Reader<'a> {
             Some(Value::Table(table)) => Matter::gathered(table.clone()),
             _ => Matter::default(),
         };
-        for key in TOPICS {
+        let habits = self.habits;
+        let own = habits.taxonomies.iter().map(String::as_str).filter(|key| !TOPICS.contains(key));
+        for key in TOPICS.iter().copied().chain(own) {
             for value in [self.matter.get(key), nested.get(key)].into_iter().flatten() {
                 for name in self.names(key, value) {
                     let topic = Topic::named(name.trim().trim_start_matches('#'));
@@ -248,6 +296,9 @@ impl<'a> Reader<'a> {
     /// topics in Jekyll and belong to them elsewhere, so they are asked about.
     fn listed(&mut self, key: &str, text: &str) -> Vec<String> {
         let mark = if text.contains(';') { ';' } else { ',' };
+        if self.habits.blanks_part && key != "authors" && !text.contains(mark) {
+            return text.split_whitespace().map(str::to_owned).collect();
+        }
         if key != "authors" && !text.contains(mark) && text.trim().contains(char::is_whitespace) {
             self.odd(key, format!("`{key}` is taken as one topic: {}; write a list if several are meant", quote(text)));
         }

@@ -5,13 +5,13 @@ use chrono_tz::Europe::Berlin;
 fn said(yaml: &str) -> (Fields, Vec<String>) {
     let (matter, _) = front::split(&format!("---\n{yaml}\n---\n")).unwrap().unwrap();
     let mut oddities = Vec::new();
-    let fields = read(&matter, Berlin, &mut oddities).unwrap();
+    let fields = read(&matter, Berlin, &Habits::default(), &mut oddities).unwrap();
     (fields, oddities.into_iter().map(|flaw| flaw.reason).collect())
 }
 
 fn wrong(yaml: &str) -> (u32, String) {
     let (matter, _) = front::split(&format!("---\n{yaml}\n---\n")).unwrap().unwrap();
-    let flaw = read(&matter, Berlin, &mut Vec::new()).unwrap_err();
+    let flaw = read(&matter, Berlin, &Habits::default(), &mut Vec::new()).unwrap_err();
     (flaw.line.unwrap(), flaw.reason)
 }
 
@@ -87,16 +87,11 @@ fn authors_are_texts_lists_or_tables_with_a_name() {
 }
 
 #[test]
-fn an_address_is_taken_and_a_pattern_is_not() {
+fn an_address_is_taken_as_it_is_written() {
     let address = |yaml| said(yaml).0.address.map(|written| written.address);
     assert_eq!(address("permalink: /a/b/").as_deref(), Some("/a/b/"));
     assert_eq!(address("url: 2024/a.html").as_deref(), Some("2024/a.html"));
     assert_eq!(address("path: about").as_deref(), Some("about"));
-    for yaml in ["permalink: pretty", "permalink: /news/:year/:title/", "permalink: '/{{ slug }}/'", "permalink: false"]
-    {
-        assert_eq!(address(yaml), None, "{yaml}");
-        assert_eq!(said(yaml).1.len(), 1, "{yaml}");
-    }
 }
 
 #[test]

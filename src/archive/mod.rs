@@ -13,14 +13,17 @@
 //! date; every `Entry::html` has passed the allow-list in `sanitise` and has
 //! absolute addresses.
 //!
-//! A further dialect of front matter is one file in `front/` and one line in
-//! its table.
+//! A further way of writing front matter is one file in `front/` and one line
+//! in its table; a further generator of sites the same in `dialect/`.
 
+mod address;
 mod collide;
 mod dates;
+mod dialect;
 mod fields;
 mod flaw;
 mod front;
+mod links;
 mod markdown;
 mod markup;
 mod names;
@@ -28,16 +31,19 @@ mod page;
 mod post;
 mod sanitise;
 mod scan;
+mod tags;
 mod text;
 mod walk;
 mod watch;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use aws_lc_rs::digest;
 use chrono_tz::Tz;
 
 use crate::domain::{Entry, Fault, Timestamp};
+use dialect::Site;
 use names::Addresses;
 use walk::Filter;
 
@@ -58,8 +64,11 @@ pub struct Rules {
     pub include: Vec<String>,
     /// Patterns of archive-relative paths that are left out.
     pub exclude: Vec<String>,
-    /// A post's address below `site_url`: `{year}`, `{month}`, `{day}`, `{slug}`, `{path}`.
-    pub permalink: String,
+    /// A post's address below `site_url`: `{year}`, `{month}`, `{day}`, `{slug}`,
+    /// `{path}`; without one it is what the site's generator makes it.
+    pub permalink: Option<String>,
+    /// The generator of the site; without one it is known by its configuration.
+    pub dialect: Option<String>,
     /// The operator's site, `http` or `https`.
     pub site_url: String,
     /// Zone of dates that name none.
@@ -67,6 +76,34 @@ pub struct Rules {
     /// BCP 47 tag of posts that name none.
     pub language: String,
 }
+
+/// What the configuration of a site's own generator says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// The generator's word in `archive.dialect`; `plain` when there is none.
+    pub dialect: &'static str,
+    /// The configuration; empty when there is none.
+    pub file: String,
+    /// Values for `site.title`, `site.url` and the like, fit for the settings.
+    pub values: Vec<(&'static str, String)>,
+}
+
+/// What the site says of itself to which the archive at `root` belongs. Reads
+/// the configuration files in that folder or above it; `dialect` is the only
+/// generator looked for, or any.
+pub fn about(root: &Path, dialect: Option<&str>) -> About {
+    let site = Site::of(root, dialect);
+    let file = if site.config.file.is_empty() {
+        String::new()
+    } else {
+        site.folder.join(&site.config.file).display().to_string()
+    };
+    About { dialect: site.dialect.name(), file, values: site.facts() }
+}
+
+/// The words `archive.dialect` understands.
+pub const DIALECTS: [&str; 9] =
+    ["hugo", "hexo", "jekyll", "zola", "eleventy", "astro", "pelican", "docusaurus", "plain"];
 
 /// What a file looked like from outside when it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,8 +169,18 @@ impl Archive {
     /// fault's place is the settings key.
     pub fn new(rules: Rules) -> Result<Self, Fault> {
         let filter = Filter::new(&rules.include, &rules.exclude)?;
-        let addresses = Addresses::new(&rules.site_url, &rules.permalink, rules.zone)?;
+        let addresses = Addresses::new(&rules.site_url, rules.permalink.as_deref(), rules.zone)?;
         Ok(Self { rules, filter, addresses })
+    }
+
+    /// What posts depend on besides their files: these rules and the
+    /// configuration of the site's generator. When it changes, all posts have
+    /// to be read again.
+    pub fn fingerprint(&self) -> String {
+        let Rules { root, permalink, site_url, zone, language, dialect, .. } = &self.rules;
+        let site = Site::of(root, dialect.as_deref());
+        let said = format!("{permalink:?} {site_url} {zone} {language} {} {:?}", site.dialect.name(), site.said());
+        digest::digest(&digest::SHA256, said.as_bytes()).as_ref()[..12].iter().map(|b| format!("{b:02x}")).collect()
     }
 
     /// Looks at every file and reads those that `known` does not hold with

@@ -18,6 +18,10 @@ pub(super) struct Name {
     pub path: String,
     /// A date prefix of the last part, else a date among the folders.
     pub date: Option<NaiveDate>,
+    /// The date prefix of the last part alone.
+    pub prefix: Option<NaiveDate>,
+    /// The last part without that prefix, as it is written.
+    pub last: String,
     /// Below a folder called `_drafts`.
     pub draft: bool,
 }
@@ -33,14 +37,15 @@ impl Name {
         let date = date_among(&parts);
         let draft = parts.contains(&"_drafts");
         let path = parts.join("/");
+        let prefix = parts.last().and_then(|last| date_prefix(last)).map(|(date, _)| date);
         // A file that is called by its date alone keeps it: something must tell it from others.
         if let Some((_, rest)) = parts.last().and_then(|last| date_prefix(last)).filter(|(_, rest)| !rest.is_empty())
             && let Some(last) = parts.last_mut()
         {
             *last = rest;
         }
-        let slug = slug(parts.last().copied().unwrap_or_default());
-        Self { identity: parts.join("/"), slug, path, date, draft }
+        let last = parts.last().copied().unwrap_or_default().to_owned();
+        Self { identity: parts.join("/"), slug: slug(&last), path, date, prefix, last, draft }
     }
 }
 
@@ -59,6 +64,22 @@ fn date_among(parts: &[&str]) -> Option<NaiveDate> {
 /// The date an address names, as in `/2024/05/31/title/`.
 pub(super) fn date_in_address(address: &str) -> Option<NaiveDate> {
     date_among(&address.split('/').collect::<Vec<_>>())
+}
+
+/// Splits a path at the last date in it, written with hyphens or as folders:
+/// what stands before it, the date, what follows.
+pub(super) fn date_and_rest(path: &str) -> Option<(&str, NaiveDate, &str)> {
+    let starts = path.char_indices().rev().map(|(at, _)| at);
+    starts.filter(|at| path.as_bytes()[*at].is_ascii_digit()).find_map(|start| {
+        let rest = &path[start..];
+        let mark = |c: char| c == '-' || c == '/';
+        let (year, rest) = rest.split_once(mark)?;
+        let (month, rest) = rest.split_once(mark)?;
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()).min(2);
+        let (day, rest) = rest.split_at(end);
+        (year.len() == 4 && month.len() <= 2 && !day.is_empty()).then_some(())?;
+        Some((&path[..start], date_of(year, month, day)?, rest.strip_prefix(mark).unwrap_or(rest)))
+    })
 }
 
 /// Splits `2024-05-31-title` into its date and `title`.
@@ -103,39 +124,45 @@ pub(super) fn slug(text: &str) -> String {
 #[derive(Clone, Debug)]
 pub(super) struct Addresses {
     site: Url,
-    permalink: String,
+    permalink: Option<String>,
     zone: Tz,
 }
 
 const PLACEHOLDERS: [&str; 5] = ["{year}", "{month}", "{day}", "{slug}", "{path}"];
 
 impl Addresses {
-    pub fn new(site: &str, permalink: &str, zone: Tz) -> Result<Self, Fault> {
+    pub fn new(site: &str, permalink: Option<&str>, zone: Tz) -> Result<Self, Fault> {
         let wrong = |reason: String| Fault::new("site.url", reason);
         let site = Url::parse(site).map_err(|e| wrong(format!("`{site}` is not an address: {e}")))?;
         if !matches!(site.scheme(), "http" | "https") || site.query().is_some() || site.fragment().is_some() {
             return Err(wrong("the site's address begins with http:// or https:// and has no ? or #".into()));
         }
-        let bare = PLACEHOLDERS.iter().fold(permalink.to_owned(), |text, name| text.replace(name, ""));
-        if bare.contains(['{', '}', '?', '#']) || !permalink.contains("{slug}") && !permalink.contains("{path}") {
-            let reason = format!("`{permalink}` is no pattern of an address");
-            let help = "use {year}, {month}, {day}, and {slug} or {path}, for example /{year}/{month}/{slug}/";
-            return Err(Fault::new("archive.permalink", reason).with_help(help));
-        }
-        Ok(Self { site, permalink: permalink.to_owned(), zone })
+        permalink.map_or(Ok(()), check)?;
+        Ok(Self { site, permalink: permalink.map(str::to_owned), zone })
     }
 
-    /// The address of a post by the permalink of the settings.
+    /// The address of a post by the permalink of the settings, when they have one.
     pub fn of(&self, path: &str, slug: &str, date: Timestamp) -> Option<Url> {
         let day = date.in_zone(self.zone);
         let filled = self
             .permalink
+            .as_ref()?
             .replace("{year}", &format!("{:04}", day.year()))
             .replace("{month}", &format!("{:02}", day.month()))
             .replace("{day}", &format!("{:02}", day.day()))
             .replace("{slug}", &escape(slug))
             .replace("{path}", &escape(path));
         self.below_site(&filled)
+    }
+
+    /// Whether the settings say what an address looks like.
+    pub fn has_permalink(&self) -> bool {
+        self.permalink.is_some()
+    }
+
+    /// The site's own address.
+    pub fn site(&self) -> &Url {
+        &self.site
     }
 
     /// The address an author wrote out: a path below the site, or an absolute
@@ -149,11 +176,23 @@ impl Addresses {
         self.below_site(address)
     }
 
-    fn below_site(&self, path: &str) -> Option<Url> {
+    /// The address of an encoded path below the site's.
+    pub fn below_site(&self, path: &str) -> Option<Url> {
         let site = self.site.as_str().trim_end_matches('/');
         let url = Url::parse(&format!("{site}/{}", path.trim_start_matches('/'))).ok()?;
         (url.host_str() == self.site.host_str()).then_some(url)
     }
+}
+
+/// Whether a permalink of the settings tells posts apart and holds only known slots.
+fn check(permalink: &str) -> Result<(), Fault> {
+    let bare = PLACEHOLDERS.iter().fold(permalink.to_owned(), |text, name| text.replace(name, ""));
+    if bare.contains(['{', '}', '?', '#']) || !permalink.contains("{slug}") && !permalink.contains("{path}") {
+        let reason = format!("`{permalink}` is no pattern of an address");
+        let help = "use {year}, {month}, {day}, and {slug} or {path}, for example /{year}/{month}/{slug}/";
+        return Err(Fault::new("archive.permalink", reason).with_help(help));
+    }
+    Ok(())
 }
 
 fn is_scheme(text: &str) -> bool {
@@ -161,7 +200,7 @@ fn is_scheme(text: &str) -> bool {
 }
 
 /// Keeps a file's name from being read as a query, a fragment or an escape.
-fn escape(part: &str) -> String {
+pub(super) fn escape(part: &str) -> String {
     part.replace('%', "%25").replace('?', "%3F").replace('#', "%23").replace('\\', "%5C")
 }
 
@@ -203,7 +242,7 @@ mod tests {
     }
 
     fn addresses(site: &str, permalink: &str) -> Addresses {
-        Addresses::new(site, permalink, chrono_tz::Europe::Berlin).unwrap()
+        Addresses::new(site, Some(permalink), chrono_tz::Europe::Berlin).unwrap()
     }
 
     #[test]
@@ -235,7 +274,7 @@ mod tests {
             ("https://example.org", "/{title}/"),
             ("https://example.org", "/{year}/"),
         ] {
-            assert!(Addresses::new(site, permalink, Tz::UTC).is_err(), "{site} {permalink}");
+            assert!(Addresses::new(site, Some(permalink), Tz::UTC).is_err(), "{site} {permalink}");
         }
     }
 }

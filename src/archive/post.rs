@@ -2,13 +2,15 @@
 
 use aws_lc_rs::digest;
 
+use super::dialect::{Place, Site};
 use super::fields::{self, Fields};
 use super::flaw::{Flaw, quote};
-use super::front::{self, Matter};
+use super::front::{self, Matter, Value};
 use super::markup::{self, Token};
 use super::names::{self, Addresses, Name};
+use super::tags::{self, Language, Notes, Scope, Surroundings};
 use super::walk::Kind;
-use super::{Rules, dates, markdown, page, sanitise, text};
+use super::{Rules, address, dates, links, markdown, page, sanitise, text};
 use crate::domain::{Entry, Timestamp, post::Access, post::slugify};
 
 /// Why a file gave no entry.
@@ -41,6 +43,7 @@ pub(super) struct Source<'a> {
 pub(super) struct Setting<'a> {
     pub rules: &'a Rules,
     pub addresses: &'a Addresses,
+    pub site: &'a Site,
 }
 
 /// Reads one file; what is odd but clear enough to go on goes to `oddities`.
@@ -51,25 +54,38 @@ pub(super) fn read(source: Source<'_>, set: Setting<'_>, oddities: &mut Vec<Flaw
     let Source { path, kind, beside_index, bytes } = source;
     let text = decode(bytes)?;
     let name = Name::of(path);
-    let (matter, body) = split(&text, kind, &name, beside_index)?;
-    let mut fields = fields::read(&matter, set.rules.zone, oddities)?;
+    let (mut matter, body) = split(&text, kind, &name, beside_index)?;
+    let (folder, inside) = set.site.within(path).unwrap_or(("", path.to_owned()));
+    let place = Place { folder, path: &inside, kind, beside_index };
+    let dialect = set.site.dialect;
+    matter.fill(dialect.defaults(set.site, &inside));
+    let habits = dialect.habits(set.site);
+    let mut fields = fields::read(&matter, set.rules.zone, &habits, oddities)?;
+    dialect.complete(set.site, &place, &matter, &mut fields);
     fields.draft |= name.draft;
     let date = date(&fields, &name, set)?;
-    let (raw, heading) = match kind {
-        Kind::Html => (body.to_owned(), None),
-        Kind::Markdown => {
-            let rendered = markdown::render(body, fields.title.is_none());
-            (rendered.html, rendered.heading)
-        }
-    };
-    let title = title(&fields, heading, oddities)?;
+    let (raw, heading) = rendered(body, &matter, &fields, source, set, oddities);
+    let on_site = Name::of(&inside);
+    let title = title(&fields, heading.or_else(|| dialect.title(&on_site)), oddities)?;
     let slug = slug(&fields, &name, &title, oddities)?;
-    let url = address(&fields, &name, &slug, date, set, oddities)?;
+    let (matter, habits) = (&matter, &habits);
+    let parts = address::Parts {
+        place,
+        name: &on_site,
+        path: &name.path,
+        matter,
+        fields: &fields,
+        habits,
+        title: &title,
+        slug: &slug,
+        date,
+    };
+    let url = address::of(parts, set, oddities)?;
     let html = sanitise::sanitise(&raw, &url)?;
-    if let Some(tag) = text::template_tag(&html) {
-        let reason = format!("the template tag {} stands in the post as it is written", quote(&tag));
-        oddities.push(Flaw::new(reason).with_help("tags of a site generator are not carried out here"));
+    if dialect.tags() == Language::Unknown {
+        name_template_tag(&html, &text, oddities);
     }
+    let excerpt = excerpt_mark(matter, set).and_then(|mark| before_mark(body, &mark, kind, &url));
     let mut hash = [0; 32];
     hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     Ok(Entry {
@@ -83,7 +99,7 @@ pub(super) fn read(source: Source<'_>, set: Setting<'_>, oddities: &mut Vec<Flaw
         updated: fields.updated,
         expires: fields.expires,
         draft: fields.draft,
-        summary: before_more(&raw, &url).or(fields.summary).unwrap_or_else(|| text::excerpt(&html)),
+        summary: before_more(&raw, &url).or(excerpt).or(fields.summary).unwrap_or_else(|| text::excerpt(&html)),
         words: text::words(&html),
         url: url.into(),
         html,
@@ -94,8 +110,75 @@ pub(super) fn read(source: Source<'_>, set: Setting<'_>, oddities: &mut Vec<Flaw
     })
 }
 
+/// The HTML of a body, not sanitised yet, and the heading that is its title.
+fn rendered(
+    body: Body<'_>,
+    matter: &Matter,
+    fields: &Fields,
+    source: Source<'_>,
+    set: Setting<'_>,
+    oddities: &mut Vec<Flaw>,
+) -> (String, Option<String>) {
+    let dialect = set.site.dialect;
+    let language = if source.kind == Kind::Mdx { Language::Mdx } else { dialect.tags() };
+    let value = |name: &str| value(name, matter, fields, set);
+    let filter = |name: &str, text: &str| match name {
+        "relative_url" | "absolute_url" | "url" | "full_url_for" | "url_for" => {
+            set.addresses.written(text).or_else(|| set.addresses.below_site(text)).map(String::from)
+        }
+        "slugify" | "slug" => Some(slugify(text)),
+        "markdownify" => Some(text.to_owned()),
+        _ => None,
+    };
+    let link = |target: &str| links::resolve(set, source.path, target);
+    let around = Surroundings { scope: Scope { value: &value, filter: &filter }, link: &link };
+    let mut notes = Notes::default();
+    let text = tags::render(language, body.text, &around, &mut notes);
+    for (tag, line, times) in notes.all() {
+        let times = if times > 1 { format!(", {times} times") } else { String::new() };
+        let reason = format!("{} is left out{times}: only the site's generator knows it", quote(&tag));
+        oddities.push(Flaw::new(reason).at(Some(body.line + line - 1)));
+    }
+    let (raw, heading) = match source.kind {
+        Kind::Html => (text.into_owned(), None),
+        Kind::Markdown | Kind::Mdx => {
+            let rendered = markdown::render(&text, fields.title.is_none() && dialect.has_heading_titles());
+            (rendered.html, rendered.heading)
+        }
+    };
+    (links::relink(raw, source.path, set), heading)
+}
+
+/// What a name in a template stands for.
+fn value(name: &str, matter: &Matter, fields: &Fields, set: Setting<'_>) -> Option<Value> {
+    let text = |text: &str| Some(Value::Text(text.to_owned()));
+    let site = set.addresses.site().as_str().trim_end_matches('/');
+    if let Some(key) = name.strip_prefix("site.").or_else(|| name.strip_prefix("config.")) {
+        return match key {
+            "url" => text(site),
+            // The address above holds it already.
+            "baseurl" | "root" => text(""),
+            key => set.site.config.get(key).cloned(),
+        };
+    }
+    match name.strip_prefix("page.").unwrap_or(name) {
+        "title" => fields.title.as_deref().and_then(text),
+        key => matter.get(key).cloned(),
+    }
+}
+
+/// Tells of the first tag of a template language, which stands in the post as
+/// it is where the site's generator is not known.
+fn name_template_tag(html: &str, source: &str, oddities: &mut Vec<Flaw>) {
+    let Some(tag) = text::template_tag(html) else { return };
+    let line = source.find(tag.as_str()).map(|at| front::line_at(source, at));
+    let reason = format!("the template tag {} stands in the post as it is written", quote(&tag));
+    let help = "when a site generator should carry it out, name that generator in archive.dialect";
+    oddities.push(Flaw::new(reason).at(line).with_help(help));
+}
+
 /// UTF-8 without a byte order mark, lines ending in `\n`.
-fn decode(bytes: &[u8]) -> Result<String, Flaw> {
+pub(super) fn decode(bytes: &[u8]) -> Result<String, Flaw> {
     let line = |end: usize| u32::try_from(bytes[..end].iter().filter(|b| **b == b'\n').count() + 1).ok();
     let save = "save the file as UTF-8";
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
@@ -111,14 +194,22 @@ fn decode(bytes: &[u8]) -> Result<String, Flaw> {
     Ok(if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text.to_owned() })
 }
 
+/// The text of a post without its fields.
+#[derive(Clone, Copy)]
+struct Body<'a> {
+    text: &'a str,
+    /// The line of the file it begins in.
+    line: u32,
+}
+
 /// The fields and the body.
-fn split<'a>(text: &'a str, kind: Kind, name: &Name, beside_index: bool) -> Result<(Matter, &'a str), No> {
+fn split<'a>(text: &'a str, kind: Kind, name: &Name, beside_index: bool) -> Result<(Matter, Body<'a>), No> {
     let stranger = |reason: &str| Err(No::Stranger(Flaw::new(reason)));
     if text.trim().is_empty() {
         return stranger("empty");
     }
-    if let Some((matter, body)) = front::split(text)? {
-        return Ok((matter, &text[body..]));
+    if let Some((matter, start)) = front::split(text)? {
+        return Ok((matter, Body { text: &text[start..], line: front::line_at(text, start) }));
     }
     if beside_index {
         return stranger("no front matter and beside an index file, so part of that post");
@@ -126,16 +217,16 @@ fn split<'a>(text: &'a str, kind: Kind, name: &Name, beside_index: bool) -> Resu
     match kind {
         Kind::Html => {
             let page = page::read(text);
-            Ok((page.matter, page.body))
+            Ok((page.matter, Body { text: page.body, line: 1 }))
         }
-        Kind::Markdown if name.date.is_none() => stranger("no front matter, not a post"),
-        Kind::Markdown => Ok((Matter::default(), text)),
+        Kind::Markdown | Kind::Mdx if name.date.is_none() => stranger("no front matter, not a post"),
+        Kind::Markdown | Kind::Mdx => Ok((Matter::default(), Body { text, line: 1 })),
     }
 }
 
 /// The date of the front matter, else of the file's name or folders, else
 /// the one in the address the author wrote. Never the file's own times.
-fn date(fields: &Fields, name: &Name, set: Setting<'_>) -> Result<Timestamp, No> {
+pub(super) fn date(fields: &Fields, name: &Name, set: Setting<'_>) -> Result<Timestamp, No> {
     let written = || fields.address.as_ref().and_then(|written| names::date_in_address(&written.address));
     let day = || name.date.or_else(written).map(|day| dates::midnight(day, set.rules.zone));
     fields.date.or_else(day).ok_or_else(|| {
@@ -183,22 +274,18 @@ fn slug(fields: &Fields, name: &Name, title: &str, oddities: &mut Vec<Flaw>) -> 
     Ok(slug)
 }
 
-fn address(
-    fields: &Fields,
-    name: &Name,
-    slug: &str,
-    date: Timestamp,
-    set: Setting<'_>,
-    oddities: &mut Vec<Flaw>,
-) -> Result<url::Url, Flaw> {
-    if let Some(written) = &fields.address {
-        if let Some(url) = set.addresses.written(&written.address) {
-            return Ok(url);
-        }
-        let reason = format!("the address {} is passed over: it is not on the site", quote(&written.address));
-        oddities.push(Flaw::new(reason).at(written.line));
-    }
-    set.addresses.of(&name.path, slug, date).ok_or_else(|| Flaw::new("no address can be made of its name"))
+/// Where Jekyll's authors end an excerpt, when they say so.
+fn excerpt_mark(matter: &Matter, set: Setting<'_>) -> Option<String> {
+    let config = || set.site.config.text("excerpt_separator");
+    matter.text("excerpt_separator").map(str::to_owned).or_else(config)
+}
+
+/// The text before a mark of the author's own.
+fn before_mark(body: Body<'_>, mark: &str, kind: Kind, url: &url::Url) -> Option<String> {
+    let (before, _) = body.text.split_once(mark)?;
+    let raw = if kind == Kind::Html { before.to_owned() } else { markdown::render(before, false).html };
+    let summary = text::prose(&sanitise::sanitise(&raw, url).ok()?);
+    (!summary.is_empty()).then(|| text::shorten(&summary, fields::SUMMARY_LIMIT))
 }
 
 /// The text before `<!--more-->`, or `<!-- truncate -->` as others call it.

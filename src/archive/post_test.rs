@@ -6,7 +6,8 @@ fn rules() -> Rules {
         root: "posts".into(),
         include: Vec::new(),
         exclude: Vec::new(),
-        permalink: "/{year}/{month}/{day}/{slug}/".into(),
+        permalink: Some("/{year}/{month}/{day}/{slug}/".into()),
+        dialect: None,
         site_url: "https://example.org".into(),
         zone: chrono_tz::Europe::Berlin,
         language: "en".into(),
@@ -15,11 +16,15 @@ fn rules() -> Rules {
 
 fn try_read(path: &str, bytes: &[u8]) -> (Result<Entry, No>, Vec<String>) {
     let rules = rules();
-    let addresses = Addresses::new(&rules.site_url, &rules.permalink, rules.zone).unwrap();
+    let addresses = Addresses::new(&rules.site_url, rules.permalink.as_deref(), rules.zone).unwrap();
     let kind = if path.ends_with("html") { Kind::Html } else { Kind::Markdown };
     let mut oddities = Vec::new();
     let source = Source { path, kind, beside_index: path.starts_with("bundle/"), bytes };
-    let entry = super::read(source, Setting { rules: &rules, addresses: &addresses }, &mut oddities);
+    let entry = super::read(
+        source,
+        Setting { rules: &rules, addresses: &addresses, site: &Site::of(std::path::Path::new("posts"), Some("plain")) },
+        &mut oddities,
+    );
     (entry, oddities.into_iter().map(|flaw| flaw.reason).collect())
 }
 
@@ -199,5 +204,15 @@ proptest! {
             prop_assert!(!entry.html.chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
             prop_assert!(url::Url::parse(&entry.url).is_ok());
         }
+    }
+}
+
+#[test]
+fn a_pattern_of_a_generator_is_no_address_where_none_is_known() {
+    for written in ["pretty", "/news/:year/:title/", "'/{{ slug }}/'", "false"] {
+        let text = format!("---\ntitle: A\ndate: 2024-05-31\npermalink: {written}\n---\nText.\n");
+        let (entry, oddities) = try_read("a.md", text.as_bytes());
+        assert_eq!(entry.unwrap().url, "https://example.org/2024/05/31/a/", "{written}");
+        assert!(oddities.len() == 1 && oddities[0].starts_with("`permalink` is passed over: "), "{oddities:?}");
     }
 }

@@ -126,6 +126,11 @@ const DEPTH_LIMIT: usize = 256;
 /// two rounds; what needs more was built to be read in two ways.
 const ROUNDS: usize = 8;
 
+/// Plain text as HTML, in an attribute too.
+pub(super) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
 /// Cleans the HTML of a post whose address is `base`.
 ///
 /// # Errors

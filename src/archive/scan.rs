@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Read as _};
 use std::num::NonZero;
 use std::thread;
 
+use super::dialect::{Place, Site, Take};
 use super::flaw::Flaw;
 use super::post::{self, No, Setting, Source};
 use super::walk::{self, Found};
@@ -22,7 +23,11 @@ const FEW: usize = 16;
 pub(super) fn scan(archive: &Archive, known: &HashMap<String, Known>, now: Timestamp) -> Result<Scan, Fault> {
     let root = &archive.rules.root;
     let before = identity_of(archive)?;
-    let walk = walk::walk(root, &archive.filter)?;
+    let site = Site::of(root, archive.rules.dialect.as_deref());
+    if let Some(fault) = site.fault() {
+        return Err(fault);
+    }
+    let walk = walk::walk(root, &archive.filter, &|path| site.within(path).is_some())?;
     if walk.files.is_empty() && walk.closed.is_empty() && !known.is_empty() {
         let reason = format!("the folder {} is empty, and {} posts of it are known", root.display(), known.len());
         return Err(Fault::new("archive.path", reason).with_help("look whether it is mounted; nothing was changed"));
@@ -31,8 +36,9 @@ pub(super) fn scan(archive: &Archive, known: &HashMap<String, Known>, now: Times
     for (path, fault) in walk.closed {
         shut(&mut scan, known, path, fault);
     }
-    let fresh = sort(&mut scan, walk.files, known, now);
-    let set = Setting { rules: &archive.rules, addresses: &archive.addresses };
+    let posts = posts(&mut scan, walk.files, known, &site);
+    let fresh = sort(&mut scan, posts, known, now);
+    let set = Setting { rules: &archive.rules, addresses: &archive.addresses, site: &site };
     for (found, seen) in fresh.iter().zip(read_all(&fresh, set)) {
         take(&mut scan, known, found, seen);
     }
@@ -44,6 +50,21 @@ pub(super) fn scan(archive: &Archive, known: &HashMap<String, Known>, now: Times
     scan.faults.sort();
     scan.warnings.sort();
     Ok(scan)
+}
+
+/// The files the site's generator takes for posts.
+fn posts(scan: &mut Scan, files: Vec<Found>, known: &HashMap<String, Known>, site: &Site) -> Vec<Found> {
+    let mut posts = Vec::new();
+    for found in files {
+        let Some((folder, path)) = site.within(&found.path) else { continue };
+        let place = Place { folder, path: &path, kind: found.kind, beside_index: found.beside_index };
+        match site.dialect.takes(site, &place) {
+            Take::Post => posts.push(found),
+            Take::Other => {}
+            Take::Odd(reason) => take(scan, known, &found, Seen::No(No::Stranger(Flaw::new(reason)))),
+        }
+    }
+    posts
 }
 
 /// Parts files into those as they were, those to wait for, and those to read.

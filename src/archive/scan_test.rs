@@ -11,7 +11,8 @@ fn archive_at(root: &Path) -> Archive {
         root: root.to_owned(),
         include: Vec::new(),
         exclude: Vec::new(),
-        permalink: "/{year}/{month}/{slug}/".into(),
+        permalink: Some("/{year}/{month}/{slug}/".into()),
+        dialect: None,
         site_url: "https://example.org".into(),
         zone: chrono_tz::Europe::Berlin,
         language: "en".into(),
@@ -94,8 +95,9 @@ fn a_file_written_a_moment_ago_waits() {
 fn a_file_that_changed_since_it_was_found_waits() {
     let folder = folder(&[("a.md", &post("A"))]);
     let archive = archive_at(folder.path());
-    let set = Setting { rules: &archive.rules, addresses: &archive.addresses };
-    let found = walk::walk(folder.path(), &archive.filter).unwrap().files.remove(0);
+    let site = Site::of(folder.path(), None);
+    let set = Setting { rules: &archive.rules, addresses: &archive.addresses, site: &site };
+    let found = walk::walk(folder.path(), &archive.filter, &|_| true).unwrap().files.remove(0);
     assert!(matches!(read(&found, set), Seen::Post(..)));
     put(&folder, "a.md", "---\ntitle: half");
     assert!(matches!(read(&found, set), Seen::Restless));
@@ -108,8 +110,9 @@ fn a_file_that_changed_since_it_was_found_waits() {
 fn a_link_put_in_the_place_of_a_file_is_not_followed() {
     let folder = folder(&[("a.md", &post("A")), ("secret.txt", &post("A"))]);
     let archive = archive_at(folder.path());
-    let set = Setting { rules: &archive.rules, addresses: &archive.addresses };
-    let found = walk::walk(folder.path(), &archive.filter).unwrap().files.remove(0);
+    let site = Site::of(folder.path(), None);
+    let set = Setting { rules: &archive.rules, addresses: &archive.addresses, site: &site };
+    let found = walk::walk(folder.path(), &archive.filter, &|_| true).unwrap().files.remove(0);
     std::fs::remove_file(&found.full).unwrap();
     std::os::unix::fs::symlink(folder.path().join("secret.txt"), &found.full).unwrap();
     assert!(matches!(read(&found, set), Seen::Restless));

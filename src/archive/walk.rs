@@ -43,13 +43,16 @@ impl Filter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Markdown,
+    /// Markdown with JSX.
+    Mdx,
     Html,
 }
 
 impl Kind {
-    fn of(extension: &str) -> Option<Self> {
+    pub fn of(extension: &str) -> Option<Self> {
         match extension {
             "md" | "markdown" | "mdown" | "mkd" | "mkdn" => Some(Self::Markdown),
+            "mdx" => Some(Self::Mdx),
             "html" | "htm" | "xhtml" => Some(Self::Html),
             _ => None,
         }
@@ -87,16 +90,17 @@ const COMPANIONS: &[&str] = &[
 /// Endings of files that editors and copying programs leave or are still writing.
 const UNFINISHED: &[&str] = &["bak", "crdownload", "orig", "part", "rej", "swo", "swp", "temp", "tmp"];
 
-/// Looks through the folder.
+/// Looks through the folder; files that are no content of the site are passed over.
 ///
 /// # Errors
 /// The folder itself cannot be read.
-pub(super) fn walk(root: &Path, filter: &Filter) -> Result<Walk, Fault> {
+pub(super) fn walk(root: &Path, filter: &Filter, is_content: &dyn Fn(&str) -> bool) -> Result<Walk, Fault> {
     let mut walk = Walk::default();
     let mut strangers = BTreeMap::<String, usize>::new();
     let entries = WalkDir::new(root).max_depth(MAX_DEPTH + 1).sort_by_file_name().into_iter();
     for entry in entries.filter_entry(|e| e.depth() == 0 || !is_special(e)) {
         match entry {
+            Ok(entry) if entry.file_type().is_file() && !is_content(&relative(entry.path(), root)) => {}
             Ok(entry) => sort(&entry, root, filter, &mut walk, &mut strangers),
             Err(e) if e.depth() == 0 => return Err(unreadable(root, &e.into())),
             Err(e) => {
@@ -123,6 +127,7 @@ fn is_special(entry: &DirEntry) -> bool {
         || name.starts_with('~')
         || name.ends_with('~')
         || name.starts_with('#') && name.ends_with('#')
+        || entry.file_type().is_dir() && name == "node_modules"
         || !entry.file_type().is_dir()
             && (name.starts_with('_') || UNFINISHED.iter().any(|e| ending.eq_ignore_ascii_case(e)))
 }
@@ -193,7 +198,7 @@ pub(super) fn stamp(data: &Metadata) -> Stamp {
     Stamp { size: data.len(), modified: Timestamp(modified) }
 }
 
-fn relative(path: &Path, root: &Path) -> String {
+pub(super) fn relative(path: &Path, root: &Path) -> String {
     let path = path.strip_prefix(root).unwrap_or(path);
     path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
 }
@@ -220,12 +225,11 @@ fn stranger(extension: &str, count: usize) -> Fault {
         "" => "name without an ending",
         "rst" => "reStructuredText",
         "adoc" | "asciidoc" => "AsciiDoc",
-        "mdx" => "Markdown with JSX",
         _ => "format",
     };
     let files = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
     Fault::new(place, format!("{files} not understood: {what}"))
-        .with_help("posts are Markdown (.md, .markdown) or HTML (.html); exclude what is none")
+        .with_help("posts are Markdown (.md, .markdown, .mdx) or HTML (.html); exclude what is none")
 }
 
 #[cfg(test)]
@@ -265,7 +269,7 @@ mod tests {
             "~$h.md",
             "a/picture.png",
         ]);
-        let walk = walk(folder.path(), &all()).unwrap();
+        let walk = walk(folder.path(), &all(), &|_| true).unwrap();
         assert_eq!(paths(&walk), ["_posts/c.HTML", "a/index.markdown", "b.md"]);
         assert_eq!(walk.warnings, []);
     }
@@ -273,7 +277,7 @@ mod tests {
     #[test]
     fn files_beside_an_index_are_marked() {
         let folder = archive(&["trip/index.md", "trip/map.html", "a.md", "index.md"]);
-        let walk = walk(folder.path(), &all()).unwrap();
+        let walk = walk(folder.path(), &all(), &|_| true).unwrap();
         let marked: Vec<_> = walk.files.iter().filter(|f| f.beside_index).map(|f| f.path.as_str()).collect();
         assert_eq!(marked, ["trip/map.html"]);
     }
@@ -281,7 +285,7 @@ mod tests {
     #[test]
     fn unknown_endings_are_counted() {
         let folder = archive(&["a.rst", "b.rst", "LICENSE"]);
-        let walk = walk(folder.path(), &all()).unwrap();
+        let walk = walk(folder.path(), &all(), &|_| true).unwrap();
         let said: Vec<_> = walk.warnings.iter().map(ToString::to_string).collect();
         assert_eq!(
             said,
@@ -293,7 +297,7 @@ mod tests {
     fn patterns_choose() {
         let folder = archive(&["blog/a.md", "blog/drafts/b.md", "docs/c.md"]);
         let filter = Filter::new(&["blog/**".into()], &["**/drafts/**".into()]).unwrap();
-        assert_eq!(paths(&walk(folder.path(), &filter).unwrap()), ["blog/a.md"]);
+        assert_eq!(paths(&walk(folder.path(), &filter, &|_| true).unwrap()), ["blog/a.md"]);
         assert_eq!(Filter::new(&["[".into()], &[]).unwrap_err().place, "archive.include");
     }
 
@@ -307,7 +311,7 @@ mod tests {
         let socket = std::os::unix::net::UnixListener::bind(folder.path().join("pipe.md")).unwrap();
         let big = std::fs::File::options().write(true).open(folder.path().join("big.md")).unwrap();
         big.set_len(MAX_BYTES + 1).unwrap();
-        let walk = walk(folder.path(), &all()).unwrap();
+        let walk = walk(folder.path(), &all(), &|_| true).unwrap();
         drop(socket);
         assert_eq!(paths(&walk), ["real.md"]);
         let said: Vec<_> = walk.warnings.iter().map(|w| w.reason.as_str()).collect();
@@ -325,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_missing_folder_is_a_fault() {
-        let fault = walk(Path::new("no such folder"), &all()).unwrap_err();
+        let fault = walk(Path::new("no such folder"), &all(), &|_| true).unwrap_err();
         assert_eq!(fault.to_string(), "archive.path: there is no folder no such folder");
     }
 }

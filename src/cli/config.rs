@@ -8,13 +8,13 @@ use serde_json::json;
 
 use super::arguments::{Config, Read};
 use super::{Failure, Stage, failure, output};
-use crate::settings::Settings;
+use crate::app;
 use crate::settings::manual::{self, Entry};
 use crate::settings::sheet::{Origin, Sheet};
 
 /// Runs one of the family.
 pub fn run(command: &Config, stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
-    let sheet = Settings::sheet(stage.file().as_deref())?;
+    let sheet = app::sheet(stage.file().as_deref())?;
     match command {
         Config::Show(read) => show(&sheet, read, stage, out),
         Config::Explain { key: None } => list(|_| true, out),
@@ -53,6 +53,7 @@ fn show(sheet: &Sheet, read: &Read, stage: &Stage, out: &mut dyn Write) -> Resul
         let values = shown.iter().map(|one| {
             let (origin, line) = match &one.origin {
                 Origin::Default => ("default".to_owned(), None),
+                Origin::Site(file) => (file.clone(), None),
                 Origin::File(line) => ("file".to_owned(), Some(*line)),
                 Origin::Environment(name) => (name.clone(), None),
             };
@@ -87,6 +88,7 @@ fn text(shown: &[Shown], stage: &Stage, out: &mut dyn Write) -> Result<(), Failu
         let (line, from) = match (&one.value, &one.origin) {
             (None, _) => (format!("# {}", one.entry.key), "not set".to_owned()),
             (Some(value), Origin::Default) => (format!("{} = {value}", one.entry.key), "default".to_owned()),
+            (Some(value), Origin::Site(file)) => (format!("{} = {value}", one.entry.key), file.clone()),
             (Some(value), Origin::File(line)) => (format!("{} = {value}", one.entry.key), format!("{file}:{line}")),
             (Some(value), Origin::Environment(name)) => (format!("{} = {value}", one.entry.key), name.clone()),
         };
@@ -150,6 +152,7 @@ fn explain(key: &str, sheet: &Sheet, out: &mut dyn Write) -> Result<(), Failure>
         if let Some((value, origin)) = sheet.value(key) {
             let from = match origin {
                 Origin::Default => "the default".to_owned(),
+                Origin::Site(file) => file,
                 Origin::File(line) => format!("line {line}"),
                 Origin::Environment(name) => name,
             };

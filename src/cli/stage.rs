@@ -44,7 +44,7 @@ impl Stage {
     /// When there are none or they are wrong.
     pub fn settings(&self) -> Result<Settings, Failure> {
         match self.file() {
-            Some(file) => Ok(Settings::load(Some(Path::new(&file)))?),
+            Some(file) => Ok(Settings::judge(&app::sheet(Some(Path::new(&file)))?)?),
             None => Err(Failure::usage(
                 format!("there is no {} here and none at {}", PLACES[0], PLACES[1]),
                 "`postroom init` writes one; `--config FILE` names another place",

@@ -72,8 +72,11 @@ pub struct Site {
 pub struct Archive {
     /// The folder of the posts.
     pub path: PathBuf,
-    /// Pattern of a post's address below the site's.
-    pub permalink: String,
+    /// The generator of the site; without one it is known by its configuration.
+    pub dialect: Option<String>,
+    /// Pattern of a post's address below the site's; without one the
+    /// generator's own.
+    pub permalink: Option<String>,
     /// Patterns of files that are posts.
     pub include: Vec<String>,
     /// Patterns of files that are not.
@@ -258,6 +261,10 @@ impl Settings {
     pub fn parse(text: &str, base: &Path, variables: &Variables) -> Result<Self, Vec<Fault>> {
         Self::judge(&Sheet::new("postroom.toml", text, base, variables)?)
     }
+
+    /// The words `archive.dialect` understands, besides `auto`.
+    pub const DIALECTS: [&'static str; 9] =
+        ["hugo", "hexo", "jekyll", "zola", "eleventy", "astro", "pelican", "docusaurus", "plain"];
 
     /// Judges every value of a sheet.
     ///

@@ -71,7 +71,8 @@ fn site(reader: &Reader<'_>) -> Option<Site> {
 fn archive(reader: &Reader<'_>) -> Option<Archive> {
     let section = reader.section("archive", "archive");
     let path = section.need("path", values::line);
-    let permalink = section.need("permalink", values::line);
+    let dialect = section.need("dialect", values::dialect);
+    let permalink = section.may("permalink", values::line);
     let include = section.need("include", values::list);
     let exclude = section.need("exclude", values::list);
     let max_age = section.need("max_age", values::span);
@@ -80,6 +81,7 @@ fn archive(reader: &Reader<'_>) -> Option<Archive> {
     let guard_share = section.need("guard_share", |raw| raw.share());
     Some(Archive {
         path: reader.sheet.resolve(&path?),
+        dialect: dialect?,
         permalink: permalink?,
         include: include?,
         exclude: exclude?,

@@ -16,6 +16,8 @@ use crate::domain::Fault;
 pub enum Origin {
     /// `config/default.toml`.
     Default,
+    /// The configuration of the site's own generator: this file.
+    Site(String),
     /// A line of the file, counted from 1.
     File(u32),
     /// A variable of the environment.
@@ -35,6 +37,8 @@ pub struct Sheet {
     defaults: Value,
     lines: HashMap<String, u32>,
     faults: Vec<Fault>,
+    site_file: String,
+    site: BTreeMap<&'static str, Value>,
 }
 
 const PREFIX: &str = "POSTROOM__";
@@ -70,7 +74,18 @@ impl Sheet {
             defaults,
             lines: outline.lines,
             faults: outline.faults,
+            site_file: String::new(),
+            site: BTreeMap::new(),
         })
+    }
+
+    /// The same with a layer above the defaults and below the file: what
+    /// `file`, the configuration of the site's own generator, says of the site.
+    #[must_use]
+    pub fn with_site(mut self, file: &str, values: Vec<(&'static str, String)>) -> Self {
+        self.site_file = file.to_owned();
+        self.site = values.into_iter().map(|(path, text)| (path, Value::new(None, text))).collect();
+        self
     }
 
     /// What is wrong with the keys themselves: unknown ones, sections that are
@@ -83,6 +98,9 @@ impl Sheet {
     /// from. A newsletter takes what it does not say from the default one.
     pub fn value(&self, path: &str) -> Option<(&Value, Origin)> {
         let (section, key) = path.split_once('.')?;
+        if let (Origin::Site(file), Some(value)) = (self.origin(path), self.site.get(path)) {
+            return Some((value, Origin::Site(file)));
+        }
         if let Some(value) = place(&self.merged, section).and_then(|table| child(table, key)) {
             return Some((value, self.origin(path)));
         }
@@ -104,6 +122,7 @@ impl Sheet {
         match self.origin(path) {
             Origin::Environment(name) => Fault::new(name, reason),
             Origin::File(line) => Fault::new(&self.file, reason).at_line(line),
+            Origin::Site(file) => Fault::new(file, reason),
             Origin::Default => Fault::new(&self.file, reason),
         }
     }
@@ -132,6 +151,7 @@ impl Sheet {
         match (variable.filter(|name| self.variables.contains_key(name)), self.lines.get(path)) {
             (Some(name), _) => Origin::Environment(name),
             (None, Some(line)) => Origin::File(*line),
+            (None, None) if self.site.contains_key(path) => Origin::Site(self.site_file.clone()),
             (None, None) => Origin::Default,
         }
     }

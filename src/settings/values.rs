@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use url::{Host, Url};
 
 use super::read::{Raw, Wrong};
-use super::{Content, Relay, Route, Tls, Uncertain};
+use super::{Content, Relay, Route, Settings, Tls, Uncertain};
 use crate::domain::Address;
 use crate::domain::cadence::{Cadence, When};
 use crate::domain::post::slugify;
@@ -251,6 +251,19 @@ pub fn selector(raw: &Raw<'_>) -> Result<String, Wrong> {
     let label =
         |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     if text.split('.').all(label) { Ok(text.to_owned()) } else { Err(format!("`{text}` is not a selector").into()) }
+}
+
+/// The generator of a site; `auto` is none in particular.
+pub fn dialect(raw: &Raw<'_>) -> Result<Option<String>, Wrong> {
+    let name = raw.text()?;
+    match Settings::DIALECTS.iter().find(|known| **known == name) {
+        Some(known) => Ok(Some((*known).to_owned())),
+        None if name == "auto" => Ok(None),
+        None => Err(Wrong::with_help(
+            format!("`{name}` is not known"),
+            format!("write auto, {}", Settings::DIALECTS.join(", ")),
+        )),
+    }
 }
 
 /// A newsletter's short name.

@@ -87,8 +87,7 @@ async fn suddenly_empty(ctx: &Context, scan: &Scan) -> anyhow::Result<Option<Fau
 
 /// What posts depend on besides their files: a change renders all of them again.
 fn rendered_by(ctx: &Context) -> String {
-    let (archive, site) = (&ctx.settings.archive, &ctx.settings.site);
-    format!("{} {} {} {} {}", env!("CARGO_PKG_VERSION"), archive.permalink, site.url, site.timezone, site.language)
+    format!("{} {}", env!("CARGO_PKG_VERSION"), ctx.archive.fingerprint())
 }
 
 fn to_known(file: &KnownFile) -> Known {

@@ -224,6 +224,7 @@ fn context(settings: Settings, store: Store, clock: Arc<StandingClock>) -> Conte
         include: settings.archive.include.clone(),
         exclude: settings.archive.exclude.clone(),
         permalink: settings.archive.permalink.clone(),
+        dialect: settings.archive.dialect.clone(),
         site_url: settings.site.url.clone(),
         zone: settings.site.timezone,
         language: settings.site.language.clone(),

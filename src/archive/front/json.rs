@@ -46,7 +46,7 @@ fn end_of_object(text: &str) -> Option<usize> {
     None
 }
 
-fn parse(source: &str) -> Result<Table, Flaw> {
+pub(super) fn parse(source: &str) -> Result<Table, Flaw> {
     let flaw = |e: serde_json::Error| {
         let text = e.to_string();
         let said = text.rsplit_once(" at line ").map_or(text.as_str(), |(said, _)| said);

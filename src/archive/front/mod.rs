@@ -61,6 +61,28 @@ impl Matter {
         self.table.iter().find(|(name, _)| same_key(name, key)).map(|(_, value)| value)
     }
 
+    /// Takes over the fields this has not, as a generator adds them to its posts.
+    pub fn fill(&mut self, defaults: Table) {
+        for (key, value) in defaults {
+            if self.get(&key).is_none() {
+                self.table.push((key, value));
+            }
+        }
+    }
+
+    /// All fields.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// The text of a key that holds one.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        match self.get(key)? {
+            Value::Text(text) if !text.trim().is_empty() => Some(text.trim()),
+            _ => None,
+        }
+    }
+
     /// The line of the file in which a key stands.
     pub fn line_of(&self, key: &str) -> Option<u32> {
         self.lines_of(key).next()
@@ -78,10 +100,25 @@ impl Matter {
 }
 
 /// `publishedAt`, `published_at` and `Published-At` are one key.
-fn same_key(a: &str, b: &str) -> bool {
+pub(super) fn same_key(a: &str, b: &str) -> bool {
     let bare =
         |text: &str| text.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect::<Vec<_>>();
     bare(a) == bare(b)
+}
+
+/// Reads a text that is YAML from its first line to its last.
+pub(super) fn yaml(text: &str) -> Result<Table, Flaw> {
+    yaml::parse(text)
+}
+
+/// Reads a text that is TOML.
+pub(super) fn toml(text: &str) -> Result<Table, Flaw> {
+    toml::parse(text)
+}
+
+/// Reads a text that is one JSON object.
+pub(super) fn json(text: &str) -> Result<Table, Flaw> {
+    json::parse(text)
 }
 
 /// Splits a text (UTF-8, `\n` only) into its fields and the offset of its body.

@@ -8,7 +8,7 @@ fn cut(text: &str) -> Option<Result<Cut, Flaw>> {
     fenced(text, "+++", |line| line == "+++")
 }
 
-fn parse(source: &str) -> Result<Table, Flaw> {
+pub(super) fn parse(source: &str) -> Result<Table, Flaw> {
     let table: toml::Table = source.parse().map_err(|e: toml::de::Error| {
         let line = e.span().map(|span| line_at(source, span.start.min(source.len())));
         Flaw::new(format!("not TOML: {}", e.message())).at(line)

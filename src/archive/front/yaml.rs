@@ -34,7 +34,7 @@ fn closing_line_only(text: &str) -> Option<Cut> {
     (keys > 0 && text[..end].lines().count() > 1).then_some(Cut { fields: 0..end, body })
 }
 
-fn parse(source: &str) -> Result<Table, Flaw> {
+pub(super) fn parse(source: &str) -> Result<Table, Flaw> {
     let options = serde_saphyr::options! {
         strict_booleans: true,
         leading_zero_numbers_as_strings: true,

@@ -1,0 +1,173 @@
+//! Hugo.
+
+use std::path::Path;
+
+use super::super::fields::Habits;
+use super::super::front::{Table, Value};
+use super::config::{self, Config};
+use super::{Dialect, Facts, Page, Place, Site, Take, pattern, slugs, tags};
+
+const FILES: [&str; 4] = ["hugo.toml", "hugo.yaml", "hugo.yml", "hugo.json"];
+const OLD_FILES: [&str; 4] = ["config.toml", "config.yaml", "config.yml", "config.json"];
+
+/// Where a site keeps its configuration in several files.
+const FOLDER: &str = "config/_default";
+
+pub(super) struct Hugo;
+
+impl Dialect for Hugo {
+    fn name(&self) -> &'static str {
+        "hugo"
+    }
+
+    fn config(&self, folder: &Path) -> Option<Config> {
+        let one = Config::read(folder, &FILES).or_else(|| Config::read(folder, &OLD_FILES).filter(is_hugo));
+        let many = in_pieces(folder);
+        match (one, many) {
+            (Some(mut one), Some(many)) => {
+                one.fill(many);
+                Some(one)
+            }
+            (one, many) => one.or(many),
+        }
+    }
+
+    fn facts(&self, site: &Site) -> Facts {
+        let config = &site.config;
+        let language = main_language(config);
+        let of_language = |key: &str| config.text(&format!("languages.{language}.{key}"));
+        let either = |key: &str| of_language(key).or_else(|| config.text(key));
+        Facts {
+            title: either("title"),
+            url: config.text("baseURL"),
+            description: of_language("params.description").or_else(|| config.text("params.description")),
+            language: of_language("locale").or_else(|| either("languageCode")).or_else(|| Some(language.clone())),
+            timezone: either("timeZone"),
+            author: config.text("params.author.name").or_else(|| config.text("params.author")),
+        }
+    }
+
+    fn content(&self, config: &Config) -> Vec<String> {
+        let folder = config.text(&format!("languages.{}.contentDir", main_language(config)));
+        vec![folder.or_else(|| config.text("contentDir")).unwrap_or_else(|| "content".into())]
+    }
+
+    fn takes(&self, site: &Site, place: &Place<'_>) -> Take {
+        match language_of(site, place.path) {
+            _ if place.beside_index => Take::Other,
+            Some(language) if language != main_language(&site.config) => {
+                Take::Odd("a translation, left out: the archive is in the site's first language")
+            }
+            _ => Take::Post,
+        }
+    }
+
+    fn habits(&self, site: &Site) -> Habits {
+        let taxonomies = site.config.table("taxonomies").iter().filter_map(|(_, value)| match value {
+            Value::Text(name) => Some(name.clone()),
+            _ => None,
+        });
+        Habits { address: &["url"], taxonomies: taxonomies.collect(), is_as_written: true, ..Habits::default() }
+    }
+
+    fn address(&self, site: &Site, page: &Page<'_>) -> Result<String, String> {
+        let path = page_path(site, page.path);
+        let section = path.split('/').next().filter(|_| path.contains('/')).unwrap_or_default();
+        let found =
+            ["permalinks", "permalinks.page"].iter().find_map(|table| site.config.text(&format!("{table}.{section}")));
+        let address = match found {
+            Some(pattern) => filled(&pattern, page, &path)?,
+            None => {
+                let slug = page.fields.slug.as_deref().map(|slug| slug.trim_matches('/'));
+                let (folder, last) = path.rsplit_once('/').unwrap_or(("", &path));
+                format!("/{}/", slugs::hugo(format!("{folder}/{}", slug.unwrap_or(last)).trim_start_matches('/')))
+            }
+        };
+        let ugly = site.config.is("uglyURLs") || site.config.is(&format!("uglyURLs.{section}"));
+        let address = if ugly { format!("{}.html", address.trim_end_matches('/')) } else { address };
+        Ok(if site.config.is("disablePathToLower") { address } else { address.to_lowercase() })
+    }
+
+    fn written(&self, site: &Site, page: &Page<'_>, address: &str) -> Result<String, String> {
+        if address.contains("/:") { filled(address, page, &page_path(site, page.path)) } else { Ok(address.to_owned()) }
+    }
+
+    fn tags(&self) -> tags::Language {
+        tags::Language::Hugo
+    }
+}
+
+fn is_hugo(config: &Config) -> bool {
+    let keys = ["baseURL", "languageCode", "permalinks", "taxonomies", "theme", "contentDir", "module", "markup"];
+    !config.spells("base_url") && (config.flaw.is_some() || config.has_one_of(&keys))
+}
+
+/// `config/_default/languages.en.toml` holds what stands under `languages.en`.
+fn in_pieces(folder: &Path) -> Option<Config> {
+    let mut names: Vec<String> = std::fs::read_dir(folder.join(FOLDER))
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| [".toml", ".yaml", ".yml", ".json"].iter().any(|ending| name.ends_with(ending)))
+        .collect();
+    names.sort_by_key(|name| (!name.starts_with("hugo.") && !name.starts_with("config."), name.clone()));
+    let mut all: Option<Config> = None;
+    for name in names {
+        let piece = match config::table(&folder.join(FOLDER).join(&name)) {
+            Ok(table) => Config::of(&format!("{FOLDER}/{name}"), placed(&name, table)),
+            Err(flaw) => Config::broken(&format!("{FOLDER}/{name}"), flaw),
+        };
+        match &mut all {
+            None => all = Some(piece),
+            Some(all) => all.fill(piece),
+        }
+    }
+    all
+}
+
+fn placed(file: &str, table: Table) -> Table {
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    if stem == "hugo" || stem == "config" {
+        return table;
+    }
+    stem.rsplit('.').fold(table, |inside, key| vec![(key.to_owned(), Value::Table(inside))])
+}
+
+fn main_language(config: &Config) -> String {
+    config.text("defaultContentLanguage").unwrap_or_else(|| "en".into())
+}
+
+/// The language in a file's name: `post.fr.md`.
+fn language_of<'a>(site: &Site, path: &'a str) -> Option<&'a str> {
+    let stem = path.rsplit_once('.')?.0;
+    let (_, language) = stem.rsplit('/').next()?.rsplit_once('.')?;
+    site.config.get(&format!("languages.{language}")).map(|_| language)
+}
+
+/// The path of a page without ending, language and `index`.
+fn page_path(site: &Site, path: &str) -> String {
+    let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
+    let stem =
+        language_of(site, path).and_then(|language| stem.strip_suffix(language)?.strip_suffix('.')).unwrap_or(stem);
+    stem.strip_suffix("/index").unwrap_or(stem).to_owned()
+}
+
+fn filled(pattern: &str, page: &Page<'_>, path: &str) -> Result<String, String> {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let sections: Vec<&str> = path.split('/').rev().skip(1).collect::<Vec<_>>().into_iter().rev().collect();
+    let slug = page.fields.slug.as_deref();
+    let value = |word: &str| {
+        Some(match word {
+            "section" => slugs::hugo(sections.first().unwrap_or(&"")),
+            "sections" => slugs::hugo(&sections.join("/")),
+            "sections[1:]" => slugs::hugo(&sections.get(1..).unwrap_or_default().join("/")),
+            "sections[last]" => slugs::hugo(sections.last().unwrap_or(&"")),
+            "title" => slugs::hugo(page.title),
+            "slug" => slugs::hugo(slug.unwrap_or(page.title)),
+            "filename" | "contentbasename" => slugs::hugo(last),
+            "slugorfilename" | "slugorcontentbasename" => slugs::hugo(slug.unwrap_or(last)),
+            word => pattern::of_date(word, page.day)?,
+        })
+    };
+    let address = pattern::fill(pattern, value).map_err(|word| pattern::unknown(pattern, &word))?;
+    Ok(address.replace("//", "/"))
+}
