@@ -162,7 +162,7 @@ fn end_of(name: &str, text: &str, from: usize) -> Option<(usize, usize)> {
     let mut at = from;
     while let Some(start) = text[at..].find("{%") {
         let start = at + start;
-        let end = start + text[start..].find("%}")? + 2;
+        let end = start + 2 + text[start + 2..].find("%}")? + 2;
         let words = text[start + 2..end - 2].trim_matches('-').trim();
         if words.strip_prefix("end") == Some(name) {
             return Some((start, end));
