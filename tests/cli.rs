@@ -223,6 +223,27 @@ fn long_help_leads_with_examples_and_short_help_is_short() {
 }
 
 #[test]
+fn the_readme_names_commands_and_files_that_are_there() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(project.join("README.md")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let blocks = readme.split("```").skip(1).step_by(2).filter(|block| block.starts_with("sh\n"));
+    let lines = blocks.flat_map(str::lines).map(|line| line.trim_start_matches("sudo ").trim_start_matches("$ "));
+    let commands: Vec<&str> = lines.filter_map(|line| line.strip_prefix("postroom ")).collect();
+    assert!(commands.len() >= 6, "{commands:?}");
+    for command in commands {
+        // A name or a flag that is not there is told before help is.
+        let words: Vec<&str> = command.split('"').next().unwrap().split_whitespace().collect();
+        let text = if command.contains('"') { &["x"][..] } else { &[] };
+        let answer = run(folder.path(), &[&words[..], text, &["--help"]].concat());
+        assert_eq!(answer.code, 0, "{command}: {}", answer.err);
+    }
+    for link in readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        assert!(project.join(link).exists(), "{link}");
+    }
+}
+
+#[test]
 fn json_answers_are_one_object_with_a_schema() {
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), &["init"]);
