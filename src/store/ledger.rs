@@ -265,6 +265,9 @@ async fn mark(tx: &mut Transaction<'static, Sqlite>, run: i64, ids: &[i64], now:
     Ok(granted)
 }
 
+/// JSONB, for otherwise every `->>` would parse its row again. A row that is
+/// not in our hands any more was settled before: a commit that was durable
+/// although it seemed to fail may be asked for twice.
 async fn settle(tx: &mut Transaction<'static, Sqlite>, run: Run, settlings: &[&Settling]) -> Result<()> {
     let Run { id: run, connections } = run;
     let rows = json!(settlings.iter().map(|s| row(s)).collect::<Vec<_>>()).to_string();
@@ -274,7 +277,7 @@ async fn settle(tx: &mut Transaction<'static, Sqlite>, run: Run, settlings: &[&S
          SELECT d.id, d.attempts + 1, $1, j.value ->> 'relay', j.value ->> 'started', j.value ->> 'ended',
             j.value ->> 'phase', j.value ->> 'outcome', j.value ->> 'class', j.value ->> 'code',
             j.value ->> 'enhanced', j.value ->> 'text'
-         FROM json_each($2) j JOIN deliveries d ON d.id = j.value ->> 'id'
+         FROM jsonb_each($2) j JOIN deliveries d ON d.id = j.value ->> 'id'
          WHERE d.state IN ('leased', 'handing_over') AND d.run_id = $1",
     )
     .bind(run)
@@ -286,7 +289,7 @@ async fn settle(tx: &mut Transaction<'static, Sqlite>, run: Run, settlings: &[&S
             attempts = deliveries.attempts + 1, uncertain = deliveries.uncertain + (j.state = 'uncertain'),
             run_id = NULL, reason = j.reason, settled = j.settled
          FROM (SELECT value ->> 'id' AS id, value ->> 'state' AS state, value ->> 'not_before' AS not_before,
-                value ->> 'reason' AS reason, value ->> 'settled' AS settled FROM json_each($1)) AS j
+                value ->> 'reason' AS reason, value ->> 'settled' AS settled FROM jsonb_each($1)) AS j
          WHERE deliveries.id = j.id AND deliveries.state IN ('leased', 'handing_over') AND deliveries.run_id = $2",
     )
     .bind(&rows)
