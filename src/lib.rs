@@ -47,7 +47,7 @@
 //! Beside the flow stand [`domain`], the nouns and their rules, which imports
 //! nothing and does nothing but compute; [`settings`], read once and judged
 //! whole; [`system`], the machine's clock and randomness; [`telemetry`], one
-//! function per event of the log. The first five rooms never import each other
+//! function per event of the log; [`mod@failpoint`], where tests let it die. The first five rooms never import each other
 //! nor the settings. `tests/house.rs` holds all of this.
 //!
 //! # What always holds
@@ -105,6 +105,7 @@ pub mod archive;
 pub mod cli;
 pub mod context;
 pub mod domain;
+pub mod failpoint;
 pub mod feeds;
 pub mod http;
 pub mod settings;

@@ -22,7 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     ("cli", &["app", "tasks", "http", "context", "settings", "system", "telemetry", "LOW", "domain"]),
     ("app", &["tasks", "http", "context", "settings", "system", "telemetry", "LOW", "domain"]),
-    ("tasks", &["context", "settings", "system", "telemetry", "LOW", "domain"]),
+    ("tasks", &["context", "settings", "system", "telemetry", "LOW", "domain", "failpoint"]),
     ("http", &["context", "settings", "system", "telemetry", "LOW", "domain"]),
     ("context", &["settings", "system", "telemetry", "LOW", "domain"]),
     ("system", &["context", "domain"]),
@@ -31,10 +31,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("archive", &["domain"]),
     ("feeds", &["domain"]),
     ("views", &["domain"]),
-    ("transport", &["domain"]),
+    ("transport", &["domain", "failpoint"]),
     ("bounces", &["domain"]),
-    ("store", &["domain"]),
+    ("store", &["domain", "failpoint"]),
     ("domain", &[]),
+    ("failpoint", &[]),
 ];
 
 /// The rooms that know only the nouns, and never each other.

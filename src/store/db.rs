@@ -71,6 +71,7 @@ pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
     check_version(&writer).await?;
     check_health(&writer, path).await?;
     migrate(&writer).await?;
+    crate::failpoint!("migrated");
     let reader = SqlitePoolOptions::new().max_connections(4).connect_with(options.pragma("query_only", "on")).await?;
     Ok(Db { writer, reader })
 }

@@ -171,8 +171,10 @@ impl Store {
                 None => outcome = SealOutcome::Sealed(insert_variants(&mut tx, seal, now).await?),
             }
         }
+        crate::failpoint!("seal");
         cover(&mut tx, seal, now).await?;
         tx.commit().await?;
+        crate::failpoint!("sealed");
         Ok(outcome)
     }
 
@@ -328,6 +330,9 @@ impl Store {
         .bind(now.0)
         .fetch_all(&mut *tx)
         .await?;
+        if !rows.is_empty() {
+            crate::failpoint!("finish");
+        }
         tx.commit().await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }

@@ -206,7 +206,13 @@ async fn commit(store: &Store, run: Run, batch: &[Request]) -> Result<HashSet<i6
         .await?;
     }
     let granted = if marks.is_empty() { HashSet::new() } else { mark(&mut tx, run.id, &marks, now).await? };
+    if !settlings.is_empty() {
+        crate::failpoint!("ledger");
+    }
     tx.commit().await?;
+    if !settlings.is_empty() {
+        crate::failpoint!("ledger done");
+    }
     Ok(granted)
 }
 

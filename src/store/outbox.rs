@@ -107,6 +107,7 @@ impl Store {
             .execute(&mut *tx)
             .await?
             .rows_affected();
+        crate::failpoint!("recover");
         tx.commit().await?;
         Ok((run, Recovered { returned, uncertain }))
     }
@@ -198,6 +199,9 @@ impl Store {
         .execute(&mut *tx)
         .await?
         .rows_affected();
+        if moved > 0 {
+            crate::failpoint!("resend");
+        }
         tx.commit().await?;
         Ok(moved)
     }

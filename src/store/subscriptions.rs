@@ -195,7 +195,9 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         }
+        crate::failpoint!("unsubscribe");
         tx.commit().await?;
+        crate::failpoint!("unsubscribed");
         self.subscription(id).await
     }
 

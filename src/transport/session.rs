@@ -117,6 +117,7 @@ impl Session {
         let announced = next.filter(|_| self.may_announce()).and_then(|next| self.commands(next).ok());
         self.content(message.content.wire(), announced.as_ref(), until).await?;
         self.announced = announced;
+        crate::failpoint!("dot");
         self.dot().await
     }
 
@@ -235,6 +236,12 @@ impl Session {
 
     /// The content, its dot and what is announced, past lettre, into the hands of the operating system.
     async fn content(&mut self, wire: &[u8], announced: Option<&Commands>, until: Instant) -> Result<(), Report> {
+        #[cfg(debug_assertions)]
+        if crate::failpoint::reached("content") {
+            let _ = self.line.wire.write_all(&wire[..wire.len() / 2]).await;
+            let _ = self.line.wire.flush().await;
+            std::process::abort();
+        }
         let tail = format!(".\r\n{}", announced.map(Commands::together).unwrap_or_default());
         let mut slices = [IoSlice::new(wire), IoSlice::new(tail.as_bytes())];
         let (mut rest, mut taken) = (&mut slices[..], 0);

@@ -3,9 +3,10 @@
 //! Needs nothing but the binary; the mail server is this test's own, and its journal is the truth.
 
 use super::site::Site;
-use super::wait_until;
+use super::{PROJECT, counterparts, wait_until};
 use crate::faultsink::{self, Message, Script, Sink};
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 use std::time::Duration;
 
 const READERS: usize = 2_000;
@@ -62,6 +63,19 @@ fn killed_while_sending_it_goes_on_with_no_one_left_out_and_every_extra_copy_lis
     for (reader, all) in copies {
         assert!(all.iter().all(|copy| copy.bytes == all[0].bytes), "{reader}'s copies differ");
     }
+}
+
+/// The crash suite in short: every named place, some moments, some stops in order, power, disk, instances, damage.
+/// `tests/crash/run` alone does the whole of it.
+#[test]
+fn the_short_crash_suite_keeps_the_promise() {
+    if !counterparts(&["python3", "cc"]) {
+        return;
+    }
+    let mut suite = super::command("python3");
+    suite.arg(Path::new(PROJECT).join("tests/crash/run")).arg("--short");
+    suite.args(["--binary", env!("CARGO_BIN_EXE_postroom")]);
+    eprint!("{}", super::run(&mut suite));
 }
 
 /// Whom the edition's ledger names as possibly reached twice.

@@ -100,7 +100,12 @@ impl Engine {
         let Some(places) = lane.free() else { return Fed::Full };
         let limit = i64::try_from(places.num_permits()).unwrap_or(i64::MAX);
         match self.ctx.store.lease(self.run, lane.what, limit, now).await {
-            Ok(leased) => lane.feed(leased, places),
+            Ok(leased) => {
+                if !leased.is_empty() {
+                    crate::failpoint!("lease");
+                }
+                lane.feed(leased, places)
+            }
             Err(error) => {
                 telemetry::task_failed("deliver", &error.to_string());
                 Fed::Nothing

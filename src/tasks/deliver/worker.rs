@@ -132,6 +132,9 @@ impl Worker {
         let after = self.unsettled.as_ref().map(|before| before.settling.delivery);
         let mark = Box::pin(engine.mark(leased.id, after, &asked));
         let report = connection.hand_over(&hand.message, next.map(|next| &next.message), mark).await;
+        if report.outcome == Outcome::Accepted {
+            crate::failpoint!("reply");
+        }
         let (fresh, usable) = (self.fresh, connection.is_usable());
         self.connection = Some(connection);
         self.fresh = false;
@@ -242,7 +245,10 @@ impl Engine {
             return asked.note(Asked::STOPPED);
         }
         match self.ledger.mark(delivery, after, self.ctx.now()).await {
-            Ok(Mark::Granted) => Mark::Granted,
+            Ok(Mark::Granted) => {
+                crate::failpoint!("mark");
+                Mark::Granted
+            }
             Ok(Mark::Denied) => asked.note(Asked::DENIED),
             Err(error) => {
                 telemetry::ledger_failed(&error.to_string());

@@ -1,0 +1,242 @@
+"""The machine below: a full disk, a second process, a locked, a damaged, an unsynced database."""
+
+import os
+import random
+import shutil
+import sqlite3
+import struct
+import subprocess
+import time
+
+from blog import HERE, Failed, until
+from kills import GONE, leave, working
+from promise import Figures, audit, finish
+
+
+def finished(blog, figures, left=None):
+    """Lets everything go out, stops, and holds the books to the promise."""
+    finish(blog, figures)
+    blog.stop()
+    audit(blog, figures, left)
+    return figures
+
+
+def instances(make, times):
+    """Ten started at once: one works, the others say so and end with exit code 3."""
+    figures = Figures()
+    with make("instances", 1_000) as blog:
+        blog.found()
+        for _ in range(times):
+            blog.post()
+            arguments, environment = blog.arguments("serve"), blog.environment()
+            started = [subprocess.Popen(arguments, env=environment, stdout=blog.log, stderr=subprocess.PIPE, text=True) for _ in range(10)]
+            gone = lambda: [one for one in started if one.poll() is not None]
+            until(60, "nine of ten to give up", lambda: len(gone()) >= 9)
+            until(120, "the edition to be sent", lambda: not working(blog) and blog.copies.look())
+            blog.serve = next((one for one in started if one.poll() is None), None)
+            if blog.serve is None:
+                raise Failed("none of ten runs")
+            for one in gone():
+                told = one.stderr.read()
+                if one.returncode != 3 or "another Postroom" not in told:
+                    figures.faults.append(f"a second instance ended with {one.returncode}: {told}")
+            blog.stop()
+        blog.start()
+        return finished(blog, figures)
+
+
+def locked(make, times):
+    """Another process holds the database for longer than we wait for it, while mail is on its way."""
+    figures = Figures()
+    with make("locked", 1_000) as blog:
+        blog.found()
+        blog.order("pause", 0.02)
+        for _ in range(times):
+            blog.post()
+            before = blog.copies.look()
+            blog.start()
+            until(60, "some mail", lambda: blog.copies.look() > before + 100)
+            holder = sqlite3.connect(blog.database, timeout=60, isolation_level=None)
+            holder.execute("BEGIN IMMEDIATE")
+            taken = time.monotonic()
+            time.sleep(1)
+            before = blog.copies.look()
+            until(60, "30 s to pass", lambda: time.monotonic() > taken + 30, step=0.5)
+            if blog.copies.look() > before:
+                figures.faults.append("mail left while its mark could not be written")
+            if blog.serve.poll() is not None:
+                raise Failed(f"it ended: {blog.serve.returncode}")
+            holder.execute("ROLLBACK")
+            holder.close()
+            finish(blog, figures)
+            blog.stop()
+        if blog.rows("SELECT 1 FROM attempts WHERE outcome = 'uncertain'"):
+            figures.faults.append("a locked database left doubts")
+        blog.start()
+        return finished(blog, figures)
+
+
+def disk(make, times):
+    """A small file system fills up while mail is on its way, and is emptied again."""
+    figures, left = Figures(), {}
+    with make("disk", 2_000, database="disk/postroom.db") as blog:
+        mount = blog.folder / "disk"
+        mount.mkdir()
+        sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+        subprocess.run([*sudo, "mount", "-t", "tmpfs", "-o", f"size=24m,uid={os.getuid()}", "none", mount], check=True)
+        try:
+            blog.found()
+            blog.order("pause", 0.01)
+            for _ in range(times):
+                blog.post()
+                before = blog.copies.look()
+                blog.start()
+                until(60, "some mail", lambda: blog.copies.look() > before + random.randint(1, 1_500))
+                fill(mount / "filler")
+                # A write-ahead log has room of its own; then nothing leaves any more, or everything has left.
+                until(90, "the disk to be felt", lambda: is_still(blog))
+                if blog.serve.poll() is not None:
+                    raise Failed(f"it ended: {blog.serve.returncode}")
+                for reader in random.sample(sorted(blog.copies.leave.keys() - left.keys()), 3):
+                    leave(blog, reader, left)
+                if random.random() < 0.5:
+                    blog.kill()
+                    figures.crashes += 1
+                (mount / "filler").unlink()
+                if blog.serve.poll() is not None:
+                    blog.start()
+                finish(blog, figures)
+                blog.stop()
+            blog.start()
+            return finished(blog, figures, left)
+        finally:
+            if blog.serve and blog.serve.poll() is None:
+                blog.kill()
+            subprocess.run([*sudo, "umount", "-l", mount], check=True)
+
+
+def fill(path):
+    with open(path, "wb", buffering=0) as filler:
+        for size in (1 << 20, 1 << 12, 1):
+            try:
+                while True:
+                    filler.write(b"x" * size)
+            except OSError:
+                pass
+
+
+def is_still(blog):
+    before = blog.copies.look()
+    time.sleep(1.5)
+    return blog.copies.look() == before
+
+
+def power(make, times):
+    """SIGKILL, and then what was not synced is gone: all of it, or all but a part the disk got to by chance."""
+    figures, dropped = Figures(), 0
+    shim = HERE.parents[1] / "target/powercut.so"
+    subprocess.run(["cc", "-O1", "-fPIC", "-shared", "-o", shim, HERE / "powercut.c", "-ldl", "-lpthread"], check=True)
+    under = ("env", f"LD_PRELOAD={shim}")
+    with make("power", 2_000) as blog:
+        blog.found()
+        blog.order("pause", 0.005)
+        while figures.crashes < times:
+            if not blog.moving():
+                blog.post()
+            before = blog.copies.look()
+            blog.start(under=under, ready=random.random() < 0.8)
+            target = before + random.randint(0, 300)
+            until(60, "some mail", lambda: blog.copies.look() >= target or not working(blog))
+            blog.kill()
+            figures.crashes += 1
+            dropped += cut(blog)
+        blog.start()
+        finished(blog, figures)
+        print(f"power: {dropped} unsynced writes were taken away", flush=True)
+        if not dropped:
+            figures.faults.append("there was nothing to take away: the shim does not work")
+    return figures
+
+
+def cut(blog):
+    """Takes back unsynced writes of the database's files; how many."""
+    dropped = 0
+    for path in (blog.database, blog.database.with_name(blog.database.name + "-wal")):
+        undo = path.with_name(path.name + ".undo")
+        if not undo.exists() or not path.exists():
+            continue
+        notes = list(read(undo.read_bytes()))
+        undo.unlink()
+        with open(path, "r+b") as file:
+            for offset, size, old, _, _ in reversed(notes):
+                file.seek(offset)
+                file.write(old)
+                file.truncate(size)
+            lucky = random.choice((0, 0, 0.5, 0.9))
+            for offset, _, _, new, cut_to in notes:
+                if random.random() >= lucky:
+                    dropped += 1
+                elif cut_to >= 0:
+                    file.truncate(cut_to)
+                else:
+                    file.seek(offset)
+                    file.write(new if random.random() < 0.8 else new[: len(new) // 1024 * 512])
+    # What several processes share in memory does not outlive the machine.
+    blog.database.with_name(blog.database.name + "-shm").unlink(missing_ok=True)
+    return dropped
+
+
+def read(undo):
+    at = 0
+    while at + 40 <= len(undo):
+        offset, size, old, new, cut_to = struct.unpack_from("<5q", undo, at)
+        at += 40
+        if at + old + new > len(undo):
+            return  # the process was killed while it wrote this note, so the write itself never came
+        yield offset, size, undo[at : at + old], undo[at + old : at + old + new], cut_to
+        at += old + new
+
+
+def damage(make, times):
+    """A database with pages overwritten is refused: never repaired, never replaced, never sent from."""
+    figures = Figures()
+    with make("damage", 500) as blog:
+        blog.found()
+        blog.post()
+        blog.start()
+        until(60, "half an edition", lambda: blog.copies.look() > 100)
+        blog.kill()
+        blog.start()
+        blog.stop()
+        good = blog.folder / "good.db"
+        shutil.copy(blog.database, good)
+        for number in range(times):
+            shutil.copy(good, blog.database)
+            spoil(blog.database, number)
+            before, spoilt = blog.copies.look(), blog.database.read_bytes()
+            blog.start(ready=False)
+            try:
+                code = blog.serve.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                blog.kill()
+                code = "running"
+            if code != 1 or blog.copies.look() > before or blog.database.read_bytes() != spoilt:
+                figures.faults.append(f"a database damaged as {number}: {code}, {blog.copies.look() - before} mails")
+        shutil.copy(good, blog.database)
+        blog.start()
+        return finished(blog, figures)
+
+
+def spoil(path, number):
+    """The header, the length, or a few pages."""
+    size = path.stat().st_size
+    with open(path, "r+b") as file:
+        match number % 4:
+            case 0:
+                file.write(random.randbytes(100))
+            case 1:
+                file.truncate(size // 8192 * 4096)
+            case _:
+                for page in random.sample(range(1, size // 4096), 12):
+                    file.seek(page * 4096)
+                    file.write(random.randbytes(4096))
