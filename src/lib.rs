@@ -33,7 +33,7 @@
 //!
 //! | room | what happens there | may import, beside [`domain`] |
 //! |---|---|---|
-//! | [`archive`] | bytes become posts: front matter, Markdown, HTML | |
+//! | [`archive`] | bytes become posts, by the rules of the site's generator | |
 //! | [`feeds`] | posts become bytes: RSS, Atom, JSON Feed; pure | |
 //! | [`views`] | models become mails and pages; pure | |
 //! | [`transport`] | a message becomes a report: SMTP, DKIM, or a folder | |
@@ -89,6 +89,7 @@
 //! | how SMTP is spoken, deadlines | `src/transport/session.rs`; [`transport::relay`] |
 //! | what a reply of the relay means, back-off | [`domain::delivery`] |
 //! | when an edition falls due; what is in it | [`domain::cadence`]; [`tasks::compose`] |
+//! | a generator of sites and its rules | one file in `src/archive/dialect`, one line in its table |
 //! | a dialect of front matter | one file in `src/archive/front`, one line in its table |
 //! | a feed format | one file in `src/feeds`, one line in [`feeds::FORMATS`] |
 //! | a setting | `config/default.toml`, a field in `src/settings/mod.rs`, a line in `src/settings/sections.rs` |

@@ -72,6 +72,22 @@ fn init_uses_the_posts_that_are_there() {
 }
 
 #[test]
+fn init_leaves_to_the_generator_what_its_configuration_says() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("content/posts")).unwrap();
+    fs::write(folder.path().join("hugo.toml"), "baseURL = \"https://hugo.test/\"\ntitle = \"A \\\"Hugo\\\" blog\"\n")
+        .unwrap();
+    let made = run(folder.path(), &["init"]);
+    assert!(made.out.contains("the way hugo does"), "{}", made.out);
+    let shown = run(folder.path(), &["config", "show"]).out;
+    assert!(shown.contains("\ntitle = \"A \\\"Hugo\\\" blog\""), "{shown}");
+    let written = fs::read_to_string(folder.path().join("postroom.toml")).unwrap();
+    assert!(written.contains("\n# title = \"A \\\"Hugo\\\" blog\"  # says "), "{written}");
+    assert!(written.contains("\ntimezone = \"UTC\"\n"), "{written}");
+    assert_eq!(run(folder.path(), &["check"]).code, 0);
+}
+
+#[test]
 fn init_takes_the_posts_it_is_told_of() {
     let folder = tempfile::tempdir().unwrap();
     let posts = folder.path().join("my \"posts\"");

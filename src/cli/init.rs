@@ -8,13 +8,25 @@ use anyhow::Context;
 
 use super::Failure;
 use super::arguments::Init;
+use crate::archive::{self, About};
 use crate::system;
 
 const STARTER: &str = include_str!("../../config/postroom.toml");
 
 /// Where blogs of the usual kinds keep their posts, the most telling name first.
-const FOLDERS: [&str; 7] =
-    ["posts", "_posts", "content/posts", "content/post", "content/blog", "src/content/blog", "content"];
+const FOLDERS: [&str; 11] = [
+    "posts",
+    "_posts",
+    "content/posts",
+    "content/post",
+    "content/blog",
+    "src/content/blog",
+    "source/_posts",
+    "src/posts",
+    "src/blog",
+    "blog",
+    "content",
+];
 
 /// Writes what is not there yet and says what to do next.
 pub fn run(options: &Init, out: &mut dyn Write) -> Result<(), Failure> {
@@ -32,11 +44,16 @@ pub fn run(options: &Init, out: &mut dyn Write) -> Result<(), Failure> {
     let path = posts.as_deref().unwrap_or(Path::new(FOLDERS[0])).display().to_string();
     // A text of JSON is one of TOML.
     let line = format!("path = {}", serde_json::Value::from(path.as_str()));
-    write_new(&settings, &STARTER.replace("path = \"posts\"", &line))?;
+    let about = archive::about(&folder.join(&path), None);
+    write_new(&settings, &without(&STARTER.replace("path = \"posts\"", &line), &about))?;
     writeln!(out, "Wrote {}", settings.display())?;
     if posts.is_some() {
         let found = folder.join(path);
         writeln!(out, "Found posts in {}; they go into the feeds, only new ones are mailed", found.display())?;
+        if !about.file.is_empty() {
+            let (file, dialect) = (&about.file, about.dialect);
+            writeln!(out, "Found {file}, so the posts are read and addressed the way {dialect} does")?;
+        }
     } else {
         let post = folder.join("posts/hello.md");
         fs::create_dir_all(folder.join("posts"))
@@ -45,6 +62,26 @@ pub fn run(options: &Init, out: &mut dyn Write) -> Result<(), Failure> {
         writeln!(out, "Wrote {}", post.display())?;
     }
     next(folder, out)
+}
+
+/// The starter file without what the configuration of the site's own generator
+/// says already: such a line shows that value and is not in force.
+fn without(starter: &str, about: &About) -> String {
+    let Some((site, rest)) = starter.split_once("[archive]") else { return starter.to_owned() };
+    let line = |line: &str| {
+        let said = about.values.iter().find(|(path, _)| {
+            let key = path.strip_prefix("site.").unwrap_or_default();
+            line.split_once(" = ").is_some_and(|(written, _)| written == key)
+        });
+        match said {
+            Some((path, value)) => {
+                let key = path.strip_prefix("site.").unwrap_or_default();
+                format!("# {key} = {}  # says {}\n", serde_json::Value::from(value.as_str()), about.file)
+            }
+            None => format!("{line}\n"),
+        }
+    };
+    format!("{}[archive]{rest}", site.lines().map(line).collect::<String>())
 }
 
 /// The posts that are there already, seen from the settings file.
