@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
@@ -85,6 +85,13 @@ impl Intake {
     pub fn is_one_click(&self) -> bool {
         let has = |needle: &[u8]| self.body.windows(needle.len()).any(|part| part == needle);
         has(b"List-Unsubscribe") && has(b"One-Click")
+    }
+
+    /// Whether somebody looks at the answer: a browser asks for a page by name,
+    /// a mail program's server for anything at all.
+    pub fn wants_page(&self) -> bool {
+        let accepts = self.headers.get_all(ACCEPT).iter();
+        accepts.filter_map(|value| value.to_str().ok()).any(|value| value.contains("text/html"))
     }
 }
 

@@ -105,7 +105,9 @@ pub async fn unsubscribe(State(web): State<Shared>, Path(token): Path<String>, i
     let consent = consent(ConsentAct::Unsubscribed, source, words.unwrap_or_default(), &intake);
     let ended = web.ctx.store.unsubscribe(subscription.id, &consent, site.now).await?;
     match (ended, newsletter) {
-        (Some(ended), Some(newsletter)) if !one_click => left(&web, &ended, newsletter, &path).await,
+        (Some(ended), Some(newsletter)) if !one_click || intake.wants_page() => {
+            left(&web, &ended, newsletter, &path).await
+        }
         _ => Ok(gone()),
     }
 }

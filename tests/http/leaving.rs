@@ -119,6 +119,13 @@ async fn one_click_acts_at_once_however_it_is_sent_and_however_often() {
         let left: Vec<&str> = consents.iter().filter(|c| c.act == "unsubscribed").map(|c| c.source.as_str()).collect();
         assert_eq!(left, ["mail"], "recorded once");
     }
+    // A mail program that lets its reader see the answer shows a page and not a word.
+    let id = house.reader("seen@example.com", Status::Active).await.id;
+    let path = format!("/s/{}/unsubscribe", house.token(Purpose::Unsubscribe, id));
+    let browser = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
+    let seen = house.ask("POST", &path, &browser, "List-Unsubscribe=One-Click").await;
+    assert_eq!((seen.status, seen.header("location")), (200, ""));
+    assert!(seen.body.contains("will get no more mail from") && seen.body.contains("Undo"), "{}", seen.body);
     let gone = format!("/s/{}/unsubscribe", house.token(Purpose::Unsubscribe, 9_999));
     let reply = house.post(&gone, "List-Unsubscribe=One-Click").await;
     assert_eq!((reply.status, reply.body.as_str()), (200, "Unsubscribed.\n"));
