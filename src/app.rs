@@ -17,12 +17,11 @@ use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::archive::{self, Archive, Rules};
+use crate::archive::{Archive, Rules};
 use crate::context::{Clock, Context, Ids, Site, Wake};
 use crate::domain::time::Span;
 use crate::domain::{Fault, Timestamp};
 use crate::http;
-use crate::settings::sheet::Sheet;
 use crate::settings::{self, Settings, Tls, Uncertain, secrets};
 use crate::store::{Ledger, Store, StoreError};
 use crate::tasks::deliver::Engine;
@@ -101,20 +100,6 @@ pub fn homes(settings: &Settings) -> Result<(), StartError> {
     let kept = [("database.url", settings.database.file.as_path()), ("keys.file", &settings.keys.file)];
     let faults: Vec<Fault> = kept.into_iter().filter_map(missing).collect();
     if faults.is_empty() { Ok(()) } else { Err(StartError::Faults(faults)) }
-}
-
-/// All layers of the settings: beside defaults, `file` and environment what
-/// the configuration of the site's own generator says.
-///
-/// # Errors
-/// As [`Settings::sheet`].
-pub fn sheet(file: Option<&Path>) -> Result<Sheet, Vec<Fault>> {
-    let sheet = Settings::sheet(file)?;
-    let text = |path: &str| sheet.value(path).and_then(|(value, _)| value.clone().into_string().ok());
-    let Some(folder) = text("archive.path") else { return Ok(sheet) };
-    let dialect = text("archive.dialect").filter(|name| archive::DIALECTS.contains(&name.as_str()));
-    let about = archive::about(&sheet.resolve(&folder), dialect.as_deref());
-    Ok(sheet.with_site(&about.file, about.values))
 }
 
 /// The rules the archive room reads by.

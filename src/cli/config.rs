@@ -8,13 +8,12 @@ use serde_json::json;
 
 use super::arguments::{Config, Read};
 use super::{Failure, Stage, failure, output};
-use crate::app;
 use crate::settings::manual::{self, Entry};
 use crate::settings::sheet::{Origin, Sheet};
 
 /// Runs one of the family.
 pub fn run(command: &Config, stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
-    let sheet = app::sheet(stage.file().as_deref())?;
+    let sheet = super::stage::sheet(stage.file().as_deref())?;
     match command {
         Config::Show(read) => show(&sheet, read, stage, out),
         Config::Explain { key: None } => list(|_| true, out),

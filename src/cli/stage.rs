@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use super::Failure;
 use crate::app;
+use crate::archive;
 use crate::context::Context;
-use crate::domain::{Newsletter, Timestamp};
+use crate::domain::{Fault, Newsletter, Timestamp};
 use crate::settings::Settings;
+use crate::settings::sheet::Sheet;
 use crate::store::Store;
 use crate::system::{self, SystemClock, SystemIds};
 
@@ -31,6 +33,20 @@ pub struct Desk {
     pub now: Timestamp,
 }
 
+/// All layers of the settings: beside defaults, `file` and environment what
+/// the configuration of the site's own generator says.
+///
+/// # Errors
+/// As [`Settings::sheet`].
+pub fn sheet(file: Option<&Path>) -> Result<Sheet, Vec<Fault>> {
+    let sheet = Settings::sheet(file)?;
+    let text = |path: &str| sheet.value(path).and_then(|(value, _)| value.clone().into_string().ok());
+    let Some(folder) = text("archive.path") else { return Ok(sheet) };
+    let dialect = text("archive.dialect").filter(|name| archive::DIALECTS.contains(&name.as_str()));
+    let about = archive::about(&sheet.resolve(&folder), dialect.as_deref());
+    Ok(sheet.with_site(&about.file, about.values))
+}
+
 impl Stage {
     /// The settings file: the one named, else the first that is there.
     pub fn file(&self) -> Option<PathBuf> {
@@ -44,7 +60,7 @@ impl Stage {
     /// When there are none or they are wrong.
     pub fn settings(&self) -> Result<Settings, Failure> {
         match self.file() {
-            Some(file) => Ok(Settings::judge(&app::sheet(Some(Path::new(&file)))?)?),
+            Some(file) => Ok(Settings::judge(&sheet(Some(Path::new(&file)))?)?),
             None => Err(Failure::usage(
                 format!("there is no {} here and none at {}", PLACES[0], PLACES[1]),
                 "`postroom init` writes one; `--config FILE` names another place",
