@@ -103,6 +103,17 @@ impl Books {
         self.rows(ENTRY).await.iter().map(entry).collect()
     }
 
+    /// Every post in every edition's delivery: reader, title, and where the delivery stands.
+    pub async fn given(&self) -> Vec<(String, String, State)> {
+        let sql =
+            "SELECT r.address, p.title, d.state FROM deliveries d JOIN variant_posts v ON v.variant_id = d.variant_id
+            JOIN posts p ON p.id = v.post_id JOIN subscriptions s ON s.id = d.subscription_id
+            JOIN subscribers r ON r.id = s.subscriber_id";
+        let name = |row: &SqliteRow| row.get::<String, _>(0).replace("@readers.test", "");
+        let rows = self.rows(sql).await;
+        rows.iter().map(|row| (name(row), row.get(1), row.get::<String, _>(2).parse().unwrap())).collect()
+    }
+
     /// The newest entry of a reader.
     pub async fn entry(&self, name: &str) -> Entry {
         let address = format!("{name}@readers.test");

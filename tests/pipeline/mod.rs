@@ -13,3 +13,4 @@ mod relay;
 mod slots;
 mod stopping;
 mod uncertain;
+mod walk;

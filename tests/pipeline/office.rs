@@ -339,6 +339,16 @@ impl Office {
         panic!("not settled: {:#?}", self.books.deliveries().await);
     }
 
+    /// The same where the relay may not be to be reached: then nothing is in hand until the clock moves.
+    pub async fn hand_over_or_be_refused(&self) {
+        let troubled = || self.delivery.as_ref().is_some_and(|delivery| delivery.trouble().is_some());
+        let is_quiet =
+            async || self.books.due(self.ctx.now()).await == 0 || (troubled() && self.books.in_hand().await == 0);
+        self.tend().await;
+        self.until("the outbox has nothing to do", is_quiet).await;
+        self.tend().await;
+    }
+
     /// Has the engine look.
     pub fn wake(&self) {
         self.ticks.send_modify(|n| *n += 1);
@@ -417,6 +427,15 @@ impl Office {
             Consent { act: ConsentAct::Unsubscribed, source: "form".into(), words: "bye".into(), network: None };
         let id = self.subscription(name).await.id;
         self.ctx.store.unsubscribe(id, &consent, self.ctx.now()).await.unwrap();
+    }
+
+    /// Takes leaving back.
+    pub async fn come_back(&self, name: &str) {
+        let consent =
+            Consent { act: ConsentAct::Returned, source: "form".into(), words: "sorry".into(), network: None };
+        let id = self.subscription(name).await.id;
+        let back = self.ctx.store.undo_unsubscribe(id, &consent, self.ctx.now()).await.unwrap();
+        assert_eq!(back.expect("within seven days").status, Status::Active);
     }
 
     /// Every mail the relay took for a reader.
