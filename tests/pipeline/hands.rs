@@ -5,7 +5,8 @@ use postroom::domain::edition::State;
 use postroom::domain::time::Span;
 use postroom::domain::{Address, Cadence};
 
-use super::office::{Office, Setup, address};
+use super::office::{Office, Setup};
+use super::readers::address;
 use crate::faultsink::{Act, Gate, Script, Step};
 
 const CONNECTIONS: usize = 3;

@@ -3,11 +3,14 @@
 
 mod audit;
 mod cadences;
+mod files;
 mod guard;
 mod hands;
 mod leaving;
+mod mail;
 mod office;
 mod posts;
+mod readers;
 mod refusals;
 mod relay;
 mod slots;

@@ -1,35 +1,29 @@
 //! A whole service with a clock of its own: what [`postroom::app`] runs by the second is run here step by step.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::Request;
 use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 use postroom::app::{self, Delivery};
 use postroom::context::{Clock, Context, Ids};
 use postroom::domain::edition::Edition;
-use postroom::domain::subscription::{Consent, ConsentAct, Status, Subscription};
 use postroom::domain::time::Span;
-use postroom::domain::{Address, Cadence, Fault, Timestamp};
-use postroom::http;
+use postroom::domain::{Cadence, Fault, Timestamp};
 use postroom::settings::Settings;
-use postroom::store::NewSubscription;
 use postroom::tasks::compose::{self, Sealed, Wanted};
 use postroom::tasks::ingest::{self, Looked};
 use postroom::tasks::tend;
 use postroom::transport::{self, RelayConfig};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
-use tower::ServiceExt;
 
 use super::audit::Books;
-use crate::faultsink::{self, Message, Script, Sink};
+use crate::faultsink::{self, Script, Sink};
 
 /// The zone of the site.
 pub const ZONE: Tz = chrono_tz::Europe::Berlin;
@@ -81,50 +75,6 @@ impl Default for Setup<'_> {
     }
 }
 
-/// A mail as the relay took it.
-#[derive(Debug)]
-pub struct Mail {
-    pub subject: String,
-    /// The posts it links to, by slug, in its order.
-    pub posts: Vec<String>,
-    pub text: String,
-    pub bytes: Vec<u8>,
-}
-
-impl Mail {
-    fn read(message: Message) -> Self {
-        let parsed = mail_parser::MessageParser::default().parse(&message.bytes).unwrap();
-        let text = parsed.body_text(0).unwrap().into_owned();
-        let mut posts: Vec<String> = Vec::new();
-        for rest in text.split("https://blog.test/").skip(1) {
-            if let Some(slug) = rest.split('/').nth(2).filter(|slug| !posts.iter().any(|post| post == slug)) {
-                posts.push(slug.to_owned());
-            }
-        }
-        Self { subject: parsed.subject().unwrap().to_owned(), posts, text, bytes: message.bytes }
-    }
-
-    /// The address in the text that begins so.
-    pub fn link(&self, start: &str) -> String {
-        let found = self.text.split_whitespace().find(|word| word.starts_with(start));
-        found.unwrap_or_else(|| panic!("no {start} in {}", self.text)).to_owned()
-    }
-
-    /// Where a mail program's own button leads (RFC 8058).
-    pub fn one_click(&self) -> String {
-        assert_eq!(self.header("List-Unsubscribe-Post"), "List-Unsubscribe=One-Click");
-        let header = self.header("List-Unsubscribe");
-        header.split(['<', '>']).find(|part| part.starts_with("https:")).expect("an https address").to_owned()
-    }
-
-    /// The value of a header in one line.
-    pub fn header(&self, name: &str) -> String {
-        let text = String::from_utf8_lossy(&self.bytes).replace("\r\n ", " ").replace("\r\n\t", " ");
-        let found = text.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
-        found.unwrap_or_else(|| panic!("no {name} in {text}")).to_owned()
-    }
-}
-
 /// A whole service. End every test with [`Office::close`].
 pub struct Office {
     pub ctx: Arc<Context>,
@@ -134,7 +84,7 @@ pub struct Office {
     ticks: watch::Sender<u64>,
     delivery: Option<Delivery>,
     /// Files get times of change of their own, however fast they are written.
-    writes: AtomicU64,
+    pub writes: AtomicU64,
     folder: tempfile::TempDir,
     closed: bool,
 }
@@ -210,55 +160,6 @@ impl Office {
     pub async fn stop(&mut self) {
         self.delivery.take().expect("it does not run").stop().await.unwrap();
     }
-
-    // The archive.
-
-    /// Writes a file of the archive: front matter between its lines, then the text.
-    pub fn write(&self, path: &str, front: &str, text: &str) {
-        let full = self.folder.path().join("posts").join(path);
-        fs::create_dir_all(full.parent().unwrap()).unwrap();
-        fs::write(&full, format!("---\n{}\n---\n\n{text}\n", front.trim())).unwrap();
-        self.touch(path);
-    }
-
-    /// Gives a file a time of change of its own, an hour ago.
-    pub fn touch(&self, path: &str) {
-        let age = Span::hours(1).0 - i64::try_from(self.writes.fetch_add(1, Ordering::SeqCst)).unwrap();
-        self.set_modified(path, self.ctx.now().minus(Span(age)));
-    }
-
-    /// Gives a file a time of change.
-    pub fn set_modified(&self, path: &str, at: Timestamp) {
-        let file = File::options().write(true).open(self.folder.path().join("posts").join(path)).unwrap();
-        file.set_modified(UNIX_EPOCH + Duration::from_millis(u64::try_from(at.0).unwrap())).unwrap();
-    }
-
-    /// A post dated now.
-    pub fn post(&self, slug: &str) {
-        self.post_with(slug, "");
-    }
-
-    /// A post dated now with more lines of front matter.
-    pub fn post_with(&self, slug: &str, front: &str) {
-        self.post_dated(slug, self.ctx.now(), front);
-    }
-
-    pub fn post_dated(&self, slug: &str, date: Timestamp, front: &str) {
-        let front = format!("title: About {slug}\ndate: {}\n{front}", date.rfc3339());
-        self.write(&format!("{slug}.md"), &front, &format!("What is to be said about {slug}."));
-    }
-
-    pub fn rename(&self, from: &str, to: &str) {
-        let posts = self.folder.path().join("posts");
-        fs::create_dir_all(posts.join(to).parent().unwrap()).unwrap();
-        fs::rename(posts.join(from), posts.join(to)).unwrap();
-    }
-
-    pub fn remove(&self, path: &str) {
-        fs::remove_file(self.folder.path().join("posts").join(path)).unwrap();
-    }
-
-    // Time and tasks.
 
     /// Lets time pass without anything being done in it.
     pub fn wait(&self, span: Span) {
@@ -374,93 +275,6 @@ impl Office {
         assert!(came.is_ok(), "waited in vain until {what}: {:#?}", self.books.deliveries().await);
     }
 
-    // Readers.
-
-    /// A reader of the first newsletter, `NAME@readers.test`.
-    pub async fn join(&self, name: &str, cadence: Cadence) -> Subscription {
-        let newsletter = self.ctx.settings.newsletters[0].id.clone();
-        self.join_to(&newsletter, &[name], cadence).await;
-        self.subscription(name).await
-    }
-
-    pub async fn join_to(&self, newsletter: &str, names: &[&str], cadence: Cadence) {
-        let consent = Consent {
-            act: ConsentAct::Vouched,
-            source: "import".into(),
-            words: "asked at the fair".into(),
-            network: None,
-        };
-        let new: Vec<_> = names
-            .iter()
-            .map(|name| NewSubscription { address: address(name), cadence, status: Status::Active })
-            .collect();
-        let added = self.ctx.store.add_subscriptions(newsletter, &new, &consent, self.ctx.now()).await.unwrap();
-        assert_eq!(added.added, names.len() as u64, "{added:?}");
-    }
-
-    /// The only subscription of a reader.
-    pub async fn subscription(&self, name: &str) -> Subscription {
-        let mut all = self.ctx.store.subscriptions_of(&address(name)).await.unwrap();
-        assert_eq!(all.len(), 1, "{all:?}");
-        all.remove(0)
-    }
-
-    /// Fills in the form.
-    pub async fn subscribe(&self, name: &str) {
-        let body = format!("{{\"email\": \"{}\"}}", address(name));
-        let (status, answer) = self.ask("POST", "https://news.blog.test/subscribe", "application/json", &body).await;
-        assert_eq!(status, 202, "{answer}");
-        self.hand_over().await;
-    }
-
-    /// Presses the button behind the link of the confirmation mail.
-    pub async fn confirm(&self, name: &str) {
-        let link = self.mails(name).last().expect("a confirmation mail").link("https://news.blog.test/confirm/");
-        let (status, answer) = self.ask("POST", &link, "application/x-www-form-urlencoded", "").await;
-        assert_eq!(status, 200, "{answer}");
-        self.hand_over().await;
-    }
-
-    /// Leaves the way the button of a page does.
-    pub async fn leave(&self, name: &str) {
-        let consent =
-            Consent { act: ConsentAct::Unsubscribed, source: "form".into(), words: "bye".into(), network: None };
-        let id = self.subscription(name).await.id;
-        self.ctx.store.unsubscribe(id, &consent, self.ctx.now()).await.unwrap();
-    }
-
-    /// Takes leaving back.
-    pub async fn come_back(&self, name: &str) {
-        let consent =
-            Consent { act: ConsentAct::Returned, source: "form".into(), words: "sorry".into(), network: None };
-        let id = self.subscription(name).await.id;
-        let back = self.ctx.store.undo_unsubscribe(id, &consent, self.ctx.now()).await.unwrap();
-        assert_eq!(back.expect("within seven days").status, Status::Active);
-    }
-
-    /// Every mail the relay took for a reader.
-    pub fn mails(&self, name: &str) -> Vec<Mail> {
-        self.sink.accepted_by(address(name).as_str()).into_iter().map(Mail::read).collect()
-    }
-
-    /// The posts of each mail a reader got: `["alpha beta", "gamma"]`.
-    pub fn got(&self, name: &str) -> Vec<String> {
-        self.mails(name).iter().map(|mail| mail.posts.join(" ")).collect()
-    }
-
-    /// A request to the pages; status and body of the answer.
-    pub async fn ask(&self, method: &str, url: &str, kind: &str, body: &str) -> (u16, String) {
-        let path = url.strip_prefix("https://news.blog.test").expect("a link of ours");
-        let request = Request::builder().method(method).uri(path).header("content-type", kind);
-        let request = request.body(Body::from(body.to_owned())).unwrap();
-        let response = http::router(Arc::clone(&self.ctx)).oneshot(request).await.unwrap();
-        let status = response.status().as_u16();
-        let body = axum::body::to_bytes(response.into_body(), 1_000_000).await.unwrap();
-        (status, String::from_utf8(body.to_vec()).unwrap())
-    }
-
-    // Editions.
-
     /// `postroom send`: seals what subscribers have not had.
     pub async fn send(&self, cadence: Cadence) -> Sealed {
         let newest_seq = self.ctx.store.newest_seq().await.unwrap();
@@ -506,9 +320,4 @@ impl Drop for Office {
 async fn context(folder: &Path, clock: &Arc<Hands>) -> Arc<Context> {
     let settings = Settings::load(Some(&folder.join("postroom.toml"))).unwrap();
     app::context(settings, Arc::clone(clock) as Arc<dyn Clock>, Arc::new(NoChance)).await.unwrap()
-}
-
-/// `NAME@readers.test`
-pub fn address(name: &str) -> Address {
-    Address::parse(&format!("{name}@readers.test")).unwrap()
 }

@@ -5,7 +5,8 @@ use postroom::domain::delivery::State as Row;
 use postroom::domain::edition::State;
 use postroom::domain::time::Span;
 
-use super::office::{Office, Setup, address};
+use super::office::{Office, Setup};
+use super::readers::address;
 use crate::faultsink::{Act, Script, Step};
 
 /// A daily edition of one post for these readers, handed over as far as the relay lets it.

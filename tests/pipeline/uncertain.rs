@@ -5,7 +5,8 @@ use postroom::domain::delivery::State as Row;
 use postroom::domain::edition::State;
 use postroom::domain::time::Span;
 
-use super::office::{Office, Setup, address};
+use super::office::{Office, Setup};
+use super::readers::address;
 use crate::faultsink::{Act, Script, Step};
 
 /// A relay that loses its answer to the first `times` messages for readers that begin with "lost".

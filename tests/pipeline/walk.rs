@@ -8,7 +8,8 @@ use postroom::domain::delivery::State as Row;
 use postroom::domain::edition::State;
 use postroom::domain::time::Span;
 
-use super::office::{Office, Setup, address};
+use super::office::{Office, Setup};
+use super::readers::address;
 use crate::faultsink::{Act, Script, Step};
 
 /// Numbers that look like chance and are the same every time.

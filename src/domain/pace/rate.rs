@@ -82,7 +82,7 @@ pub struct Window {
 /// Sixty for the span, one for the part of a bucket by which it is off.
 const SLOTS: i64 = 61;
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 60")]
+#[expect(clippy::cast_possible_truncation, reason = "0 to 60")]
 fn slot(bucket: i64) -> usize {
     bucket.rem_euclid(SLOTS) as usize
 }
