@@ -10,6 +10,7 @@ mod golden;
 mod house;
 mod http;
 mod mail;
+mod model;
 mod pipeline;
 mod real;
 mod transport;

@@ -29,14 +29,14 @@ def at_sending_points(make, times):
         plan = [(point, random.randint(1, most)) for point, most in SENDING.items() for _ in range(times)]
         random.shuffle(plan)
         # Resending needs doubts: it comes when others have died before.
-        plan.sort(key=lambda one: one[0] == "resend")
+        plan.sort(key=lambda one: one[0] != "resend")
         while plan:
             if not blog.moving():
                 blog.post()
             point, count = plan.pop()
             blog.start(f"{point}:{count}", ready=False)
             settled = lambda: blog.serve.poll() is not None or (blog.editions() == blog.posts - 1 and not blog.moving())
-            until(60, f"the end at {point}", settled)
+            until(300, f"the end at {point}", settled)
             if blog.serve.poll() is None:
                 # The edition was over before: again in the next one, sooner.
                 blog.stop()
@@ -65,7 +65,7 @@ def at_rare_points(make, times):
         until(60, "the first edition", lambda: blog.copies.look() >= len(blog.readers))
         blog.stop()
         for point in RARE * times:
-            if not blog.moving():
+            if point in ("seal", "sealed") or not blog.moving():
                 blog.post()
             blog.start(f"{point}:1", ready=False)
             if point.startswith("unsubscribe"):
