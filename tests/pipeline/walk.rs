@@ -43,7 +43,7 @@ struct Walk {
 impl Walk {
     async fn begin(seed: u64) -> Self {
         let more = "[[newsletters]]\nid = \"posts\"\ncadences = [\"each\", \"daily\", \"weekly\"]\n";
-        let office = Office::set_up(Setup { more, pipelining: seed % 2 == 0, ..Setup::default() }).await;
+        let office = Office::set_up(Setup { more, pipelining: seed.is_multiple_of(2), ..Setup::default() }).await;
         let mut walk = Self {
             office,
             dice: Dice(seed),
