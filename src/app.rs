@@ -327,7 +327,9 @@ async fn watch_archive(
 
 /// One look through the archive; true when a file has to be looked at again soon.
 async fn look(ctx: &Context, now: Timestamp) -> bool {
-    match ingest::step(ctx, now).await {
+    let looked = ingest::step(ctx, now).await;
+    telemetry::task_ended("ingest", &looked);
+    match looked {
         Ok(Ok(looked)) => {
             looked.faults.iter().for_each(telemetry::archive_fault);
             looked.waiting > 0
@@ -336,29 +338,20 @@ async fn look(ctx: &Context, now: Timestamp) -> bool {
             telemetry::archive_unreadable(&fault);
             false
         }
-        Err(error) => {
-            telemetry::task_failed("ingest", &format!("{error:#}"));
-            false
-        }
+        Err(_) => false,
     }
 }
 
 async fn refresh(ctx: &Context, published: &mut String) {
-    if let Err(error) = publish::step(ctx, published, ctx.now()).await {
-        telemetry::task_failed("publish", &format!("{error:#}"));
-    }
+    telemetry::task_ended("publish", &publish::step(ctx, published, ctx.now()).await);
 }
 
 /// Composes what falls due and tends the outbox, every second.
 async fn keep_time(ctx: Arc<Context>, mut tick: watch::Receiver<u64>, stop: CancellationToken) {
     loop {
         let now = ctx.now();
-        if let Err(error) = compose::step(&ctx, now).await {
-            telemetry::task_failed("compose", &format!("{error:#}"));
-        }
-        if let Err(error) = tend::step(&ctx, now).await {
-            telemetry::task_failed("tend", &format!("{error:#}"));
-        }
+        telemetry::task_ended("compose", &compose::step(&ctx, now).await);
+        telemetry::task_ended("tend", &tend::step(&ctx, now).await);
         tokio::select! {
             () = stop.cancelled() => return,
             changed = tick.changed() => if changed.is_err() { return },

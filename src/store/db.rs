@@ -7,8 +7,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Row, SqlSafeStr};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Connection, Row, SqlSafeStr};
 
 use super::StoreError;
 
@@ -61,7 +63,7 @@ pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10))
         .pragma("temp_store", "memory");
-    let writer = SqlitePoolOptions::new()
+    let writer = pool()
         .max_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
@@ -72,8 +74,22 @@ pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
     check_health(&writer, path).await?;
     migrate(&writer).await?;
     crate::failpoint!("migrated");
-    let reader = SqlitePoolOptions::new().max_connections(4).connect_with(options.pragma("query_only", "on")).await?;
+    let reader = pool().max_connections(4).connect_with(options.pragma("query_only", "on")).await?;
     Ok(Db { writer, reader })
+}
+
+/// Connections that are looked at when they come back.
+fn pool() -> SqlitePoolOptions {
+    SqlitePoolOptions::new().test_before_acquire(false).after_release(|connection, _| Box::pin(is_outside(connection)))
+}
+
+/// Whether a connection may be used again. When a full disk makes the engine
+/// roll back by itself, the driver's own rollback finds nothing to roll back,
+/// and the driver would believe for ever that a transaction is still open.
+async fn is_outside(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    // What waits in the driver's queue, a rollback perhaps, is done before the answer.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 async fn check_version(pool: &SqlitePool) -> Result<(), StoreError> {
@@ -104,5 +120,25 @@ async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
         Ok(()) => Ok(()),
         Err(sqlx::migrate::MigrateError::VersionMissing(version)) => Err(StoreError::Newer(version)),
         Err(e) => Err(StoreError::Migrate(Box::new(e))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::AssertSqlSafe;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_disk_that_was_full_for_a_moment_is_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open(&folder.path().join("postroom.db")).await.unwrap();
+        let pages: i64 = sqlx::query("PRAGMA page_count").fetch_one(&db.writer).await.unwrap().get(0);
+        sqlx::query(AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"))).execute(&db.writer).await.unwrap();
+        let mut tx = db.writer.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        let full = sqlx::query("CREATE TABLE more AS SELECT zeroblob(100000)").execute(&mut *tx).await.unwrap_err();
+        assert_eq!(full.as_database_error().unwrap().code().unwrap(), "13", "{full}");
+        drop(tx);
+        db.writer.begin_with("BEGIN IMMEDIATE").await.unwrap().commit().await.unwrap();
     }
 }

@@ -64,16 +64,22 @@ pub enum StoreError {
     Newer(i64),
     /// A migration failed; the database is as before.
     #[error("the database could not be brought up to date: {0}")]
-    Migrate(#[source] Box<sqlx::migrate::MigrateError>),
+    Migrate(Box<sqlx::migrate::MigrateError>),
     /// Anything the engine reports.
     #[error("database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
     /// A stored value is not one this version knows.
     #[error("the database holds a value this version does not know: {0}")]
     Value(String),
     /// The ledger's writer has stopped.
     #[error("the ledger has stopped: {0}")]
     Ledger(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
 }
 
 impl StoreError {

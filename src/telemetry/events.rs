@@ -1,6 +1,9 @@
 //! One function per event.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
 
 use tracing::{debug, error, info, warn};
 
@@ -28,9 +31,28 @@ pub fn stopped() {
     info!("stopped");
 }
 
-/// A task failed; it is tried again at the next tick.
-pub fn task_failed(task: &str, reason: &str) {
-    error!(task, reason, "task failed, will be tried again");
+/// Why each task that fails has failed the last time.
+static FAILING: Mutex<BTreeMap<&str, String>> = Mutex::new(BTreeMap::new());
+
+/// What became of a step of a task that is tried again at the next tick. Said
+/// when it fails, fails for another reason, or no longer fails: a disk that is
+/// full overnight shall not fill the journal as well.
+pub fn task_ended<T>(task: &'static str, outcome: &Result<T, impl Display>) {
+    let mut failing = FAILING.lock().unwrap_or_else(PoisonError::into_inner);
+    match outcome {
+        Ok(_) => {
+            if failing.remove(task).is_some() {
+                info!(task, "task works again");
+            }
+        }
+        Err(error) => {
+            let reason = format!("{error:#}");
+            if failing.get(task) != Some(&reason) {
+                error!(task, reason, "task failed, will be tried again");
+                failing.insert(task, reason);
+            }
+        }
+    }
 }
 
 /// The archive was looked through and something had changed.
@@ -140,9 +162,14 @@ pub fn uncertain_resent(count: u64) {
     warn!(count, "sending uncertain deliveries once more");
 }
 
-/// The ledger could not be written: nothing leaves until it can be.
+/// The ledger could not be written or read: nothing leaves until it can be.
 pub fn ledger_failed(reason: &str) {
-    error!(reason, "the ledger cannot be written, sending waits");
+    error!(reason, "the ledger cannot be used, sending waits");
+}
+
+/// It can be used again.
+pub fn ledger_works() {
+    info!("the ledger can be used again");
 }
 
 /// A message could not be made; its delivery is refused.

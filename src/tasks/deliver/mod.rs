@@ -48,6 +48,8 @@ pub struct Engine {
     /// A mark was denied: before every further copy the store is asked whether
     /// copies may leave at all. Being denied at the mark costs a connection.
     halted: AtomicBool,
+    /// The ledger could not be used at the last try.
+    unusable: AtomicBool,
     stop: CancellationToken,
 }
 
@@ -56,8 +58,8 @@ impl Engine {
     /// hand is finished.
     pub fn new(ctx: Arc<Context>, ledger: Ledger, run: i64, stop: CancellationToken) -> Arc<Self> {
         let (variants, relay, doubted) = (Variants::default(), Relay::default(), StdMutex::default());
-        let halted = AtomicBool::new(false);
-        Arc::new(Self { ctx, ledger, run, variants, relay, doubted, halted, stop })
+        let (halted, unusable) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { ctx, ledger, run, variants, relay, doubted, halted, unusable, stop })
     }
 
     /// Why the relay could not be used at the last try; `None` once it can.
@@ -99,17 +101,16 @@ impl Engine {
         }
         let Some(places) = lane.free() else { return Fed::Full };
         let limit = i64::try_from(places.num_permits()).unwrap_or(i64::MAX);
-        match self.ctx.store.lease(self.run, lane.what, limit, now).await {
+        let leased = self.ctx.store.lease(self.run, lane.what, limit, now).await;
+        telemetry::task_ended("lease", &leased);
+        match leased {
             Ok(leased) => {
                 if !leased.is_empty() {
                     crate::failpoint!("lease");
                 }
                 lane.feed(leased, places)
             }
-            Err(error) => {
-                telemetry::task_failed("deliver", &error.to_string());
-                Fed::Nothing
-            }
+            Err(_) => Fed::Nothing,
         }
     }
 

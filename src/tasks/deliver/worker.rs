@@ -21,7 +21,7 @@ use crate::transport::{Connection, Message};
 
 /// A connection that had nothing to do for this long is closed.
 const IDLE: Span = Span::seconds(5);
-/// How often an unwritable ledger is tried again.
+/// How often an unusable ledger is tried again.
 const LEDGER_RETRY: Span = Span::seconds(1);
 
 /// A delivery ready to be handed over.
@@ -105,22 +105,21 @@ impl Worker {
             engine.give_back(&work.leased).await;
             return None;
         }
-        match letter::write(&engine.ctx, &engine.variants, &work.leased).await {
-            Ok(message) => Some(Hand { work, message }),
-            Err(error) if error.is::<StoreError>() => {
-                telemetry::task_failed("deliver", &format!("{error:#}"));
-                engine.give_back(&work.leased).await;
-                tokio::time::sleep(LEDGER_RETRY.duration()).await;
-                None
-            }
-            Err(error) => {
-                let reason = format!("{error:#}");
-                telemetry::letter_failed(work.leased.id, &reason);
-                let report = Report { outcome: Outcome::Refused, phase: Phase::Connect, reply: None, detail: reason };
-                self.settle(&work.leased, report, engine.ctx.now()).await;
-                None
-            }
+        let error = match letter::write(&engine.ctx, &engine.variants, &work.leased).await {
+            Ok(message) => return Some(Hand { work, message }),
+            Err(error) => error,
+        };
+        if let Some(error) = error.downcast_ref() {
+            engine.ledger_failed(error);
+            engine.give_back(&work.leased).await;
+            tokio::time::sleep(LEDGER_RETRY.duration()).await;
+        } else {
+            let reason = format!("{error:#}");
+            telemetry::letter_failed(work.leased.id, &reason);
+            let report = Report { outcome: Outcome::Refused, phase: Phase::Connect, reply: None, detail: reason };
+            self.settle(&work.leased, report, engine.ctx.now()).await;
         }
+        None
     }
 
     async fn hand_over(&mut self, hand: &Hand, next: Option<&Hand>) {
@@ -227,8 +226,8 @@ impl Worker {
                 Ok(answer) => answer.durable().await,
                 Err(error) => Err(error),
             };
-            let Err(error) = done else { return };
-            telemetry::ledger_failed(&error.to_string());
+            let Err(error) = done else { return self.engine.ledger_works() };
+            self.engine.ledger_failed(&error);
             if self.engine.stop.is_cancelled() {
                 return;
             }
@@ -251,7 +250,7 @@ impl Engine {
             }
             Ok(Mark::Denied) => asked.note(Asked::DENIED),
             Err(error) => {
-                telemetry::ledger_failed(&error.to_string());
+                self.ledger_failed(&error);
                 asked.note(Asked::FAILED)
             }
         }
@@ -260,7 +259,20 @@ impl Engine {
     async fn give_back(&self, leased: &Leased) {
         // A row that cannot be given back now is taken back when the next run begins.
         if let Err(error) = self.ledger.give_back(vec![leased.id]).await {
+            self.ledger_failed(&error);
+        }
+    }
+
+    /// Says so once, however many workers find it out.
+    fn ledger_failed(&self, error: &StoreError) {
+        if !self.unusable.swap(true, Ordering::Relaxed) {
             telemetry::ledger_failed(&error.to_string());
+        }
+    }
+
+    fn ledger_works(&self) {
+        if self.unusable.load(Ordering::Relaxed) && self.unusable.swap(false, Ordering::Relaxed) {
+            telemetry::ledger_works();
         }
     }
 
@@ -299,6 +311,9 @@ impl Engine {
 
 fn tell(settling: &Settling, attempt: u32) {
     let Settling { delivery, report, settlement, relay, .. } = settling;
+    if report.outcome == Outcome::Withheld {
+        return;
+    }
     match settlement.state {
         State::Accepted => telemetry::delivery_accepted(*delivery, relay),
         State::Refused => telemetry::delivery_refused(*delivery, &report.reason()),
