@@ -5,9 +5,11 @@
  * A note: five 64-bit numbers (offset, old size, old bytes, new bytes, truncated to or -1), then both kinds of bytes.
  * A sync takes 5 ms longer than it need, so that the test often comes before it.
  * With POWERCUT_LIES set, a sync empties nothing: a disk that lies, which must break the promise.
+ * With POWERCUT_FULL set to a path, nothing is noted, and no file grows while that path exists: a full disk.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -49,10 +51,12 @@ static void whole(int fd, const void *bytes, size_t count) {
     }
 }
 
-/* Called with the lock held, before the file changes. */
-static void note(int fd, off_t offset, const void *bytes, size_t count, int64_t cut) {
+/* Called with the lock held, before the file changes; 0 when there is no room for the change. */
+static int note(int fd, off_t offset, const void *bytes, size_t count, int64_t cut) {
     struct stat file;
     fstat(fd, &file);
+    const char *full = getenv("POWERCUT_FULL");
+    if (full) return cut >= 0 || offset + (off_t)count <= file.st_size || access(full, F_OK) != 0;
     size_t room = cut >= 0 ? (file.st_size > cut ? (size_t)(file.st_size - cut) : 0) : count;
     char *record = malloc(5 * sizeof(int64_t) + room + count);
     ssize_t old = room ? pread(fd, record + 5 * sizeof(int64_t), room, offset) : 0;
@@ -63,6 +67,12 @@ static void note(int fd, off_t offset, const void *bytes, size_t count, int64_t 
     whole(undo, record, sizeof head + (size_t)head[2] + count);
     close(undo);
     free(record);
+    return 1;
+}
+
+static ssize_t no_room(void) {
+    errno = ENOSPC;
+    return -1;
 }
 
 static int opened(int fd, const char *path) {
@@ -98,8 +108,8 @@ static int ours(int fd) { return fd >= 0 && fd < FILES && names[fd]; }
         ssize_t (*real)(int, const void *, size_t, off_t) = REAL(ssize_t, name, int, const void *, size_t, off_t); \
         if (!ours(fd)) return real(fd, bytes, count, offset);                 \
         pthread_mutex_lock(&lock);                                            \
-        note(fd, offset, bytes, count, -1);                                   \
-        ssize_t done = real(fd, bytes, count, offset);                        \
+        int room = note(fd, offset, bytes, count, -1);                        \
+        ssize_t done = room ? real(fd, bytes, count, offset) : no_room();     \
         pthread_mutex_unlock(&lock);                                          \
         return done;                                                          \
     }
@@ -110,8 +120,8 @@ ssize_t write(int fd, const void *bytes, size_t count) {
     ssize_t (*real)(int, const void *, size_t) = REAL(ssize_t, write, int, const void *, size_t);
     if (!ours(fd)) return real(fd, bytes, count);
     pthread_mutex_lock(&lock);
-    note(fd, lseek(fd, 0, SEEK_CUR), bytes, count, -1);
-    ssize_t done = real(fd, bytes, count);
+    int room = note(fd, lseek(fd, 0, SEEK_CUR), bytes, count, -1);
+    ssize_t done = room ? real(fd, bytes, count) : no_room();
     pthread_mutex_unlock(&lock);
     return done;
 }
@@ -132,7 +142,7 @@ TRUNCATE(ftruncate64)
 #define SYNC(name)                                                            \
     int name(int fd) {                                                        \
         int (*real)(int) = REAL(int, name, int);                              \
-        if (!ours(fd) || getenv("POWERCUT_LIES")) return real(fd);            \
+        if (!ours(fd) || getenv("POWERCUT_LIES") || getenv("POWERCUT_FULL")) return real(fd); \
         usleep(5000);                                                         \
         pthread_mutex_lock(&lock);                                            \
         int done = real(fd), undo = notes(fd);                                \

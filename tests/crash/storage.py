@@ -7,6 +7,7 @@ import sqlite3
 import struct
 import subprocess
 import time
+from contextlib import contextmanager
 
 from blog import HERE, Failed, until
 from kills import GONE, leave, working
@@ -79,20 +80,16 @@ def locked(make, times):
 def disk(make, times):
     """A small file system fills up while mail is on its way, and is emptied again."""
     figures, left = Figures(), {}
-    with make("disk", 2_000, database="disk/postroom.db") as blog:
-        mount = blog.folder / "disk"
-        mount.mkdir()
-        sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-        subprocess.run([*sudo, "mount", "-t", "tmpfs", "-o", f"size=24m,uid={os.getuid()}", "none", mount], check=True)
+    with make("disk", 2_000, database="disk/postroom.db") as blog, small_disk(blog.folder / "disk") as (filler, under):
         try:
             blog.found()
             blog.order("pause", 0.01)
             for _ in range(times):
                 blog.post()
                 before = blog.copies.look()
-                blog.start()
+                blog.start(under=under)
                 until(60, "some mail", lambda: blog.copies.look() > before + random.randint(1, 1_500))
-                fill(mount / "filler")
+                fill(filler)
                 # A write-ahead log has room of its own; then nothing leaves any more, or everything has left.
                 until(90, "the disk to be felt", lambda: is_still(blog))
                 if blog.serve.poll() is not None:
@@ -102,9 +99,9 @@ def disk(make, times):
                 if random.random() < 0.5:
                     blog.kill()
                     figures.crashes += 1
-                (mount / "filler").unlink()
+                filler.unlink()
                 if blog.serve.poll() is not None:
-                    blog.start()
+                    blog.start(under=under)
                 finish(blog, figures)
                 blog.stop()
             blog.start()
@@ -112,17 +109,41 @@ def disk(make, times):
         finally:
             if blog.serve and blog.serve.poll() is None:
                 blog.kill()
-            subprocess.run([*sudo, "umount", "-l", mount], check=True)
+
+
+@contextmanager
+def small_disk(folder):
+    """A file system of 24 MB at `folder`; where none may be mounted, files there that cannot grow while `filler` is."""
+    folder.mkdir()
+    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    mount = [*sudo, "mount", "-t", "tmpfs", "-o", f"size=24m,uid={os.getuid()}", "none", folder]
+    if shutil.which(mount[0]) is None or subprocess.run(mount, stderr=subprocess.DEVNULL).returncode != 0:
+        print("disk: no file system can be mounted here; growing files are refused instead", flush=True)
+        filler = folder / "filler"
+        yield filler, ("env", f"LD_PRELOAD={shim()}", f"POWERCUT_FULL={filler}")
+        return
+    try:
+        yield folder / "filler", ()
+    finally:
+        subprocess.run([*sudo, "umount", "-l", folder], check=True)
 
 
 def fill(path):
+    """Takes what room there is, at most what a small disk has."""
     with open(path, "wb", buffering=0) as filler:
         for size in (1 << 20, 1 << 12, 1):
             try:
-                while True:
+                while filler.tell() < 24 << 20:
                     filler.write(b"x" * size)
             except OSError:
                 pass
+
+
+def shim():
+    """The library that stands between the program and its disk."""
+    made = HERE.parents[1] / "target/powercut.so"
+    subprocess.run(["cc", "-O1", "-fPIC", "-shared", "-o", made, HERE / "powercut.c", "-ldl", "-lpthread"], check=True)
+    return made
 
 
 def is_still(blog):
@@ -134,9 +155,7 @@ def is_still(blog):
 def power(make, times):
     """SIGKILL, and then what was not synced is gone: all of it, or all but a part the disk got to by chance."""
     figures, dropped = Figures(), 0
-    shim = HERE.parents[1] / "target/powercut.so"
-    subprocess.run(["cc", "-O1", "-fPIC", "-shared", "-o", shim, HERE / "powercut.c", "-ldl", "-lpthread"], check=True)
-    under = ("env", f"LD_PRELOAD={shim}")
+    under = ("env", f"LD_PRELOAD={shim()}")
     with make("power", 2_000) as blog:
         blog.found()
         blog.order("pause", 0.005)
