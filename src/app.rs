@@ -64,7 +64,7 @@ impl From<StoreError> for StartError {
 pub async fn context(settings: Settings, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Result<Arc<Context>, StartError> {
     let archive = Arc::new(Archive::new(rules(&settings)).map_err(StartError::fault)?);
     let (words, looks) = templates::read(&settings).map_err(StartError::Faults)?;
-    let transport = transport(&settings).map_err(StartError::fault)?;
+    let relays = settings.relays.iter().map(transport).collect::<Result<_, _>>().map_err(StartError::fault)?;
     let signers = signers(&settings).map_err(StartError::fault)?;
     homes(&settings)?;
     let keys = secrets::open_ring(&settings.keys.file, |bytes| ids.fill(bytes)).map_err(StartError::fault)?;
@@ -72,7 +72,7 @@ pub async fn context(settings: Settings, clock: Arc<dyn Clock>, ids: Arc<dyn Ids
     store.mirror_newsletters(&settings.newsletters, clock.now()).await?;
     Ok(Arc::new(Context {
         archive,
-        transport,
+        relays,
         signers,
         keys,
         store,
@@ -116,8 +116,7 @@ pub fn rules(settings: &Settings) -> Rules {
     }
 }
 
-fn transport(settings: &Settings) -> Result<Box<dyn Transport>, Fault> {
-    let relay = &settings.relay;
+fn transport(relay: &settings::Relay) -> Result<Box<dyn Transport>, Fault> {
     transport::open(RelayConfig {
         username: relay.user.clone(),
         password: relay.password.clone(),
@@ -205,7 +204,8 @@ pub async fn start_delivery(ctx: &Arc<Context>, ticks: watch::Sender<u64>) -> an
         telemetry::recovered(recovered.returned, recovered.uncertain);
     }
     let stop = CancellationToken::new();
-    let ledger = Ledger::start(ctx.store.clone(), run, ctx.transport.connections());
+    let connections = ctx.relays.iter().map(|relay| relay.connections()).sum();
+    let ledger = Ledger::start(ctx.store.clone(), run, connections);
     let engine = Engine::new(Arc::clone(ctx), ledger, run, stop.clone());
     let workers = tokio::spawn(Arc::clone(&engine).run(ticks.subscribe()));
     Ok(Delivery { ctx: Arc::clone(ctx), run, stop, engine, workers, _ticker: ticks })

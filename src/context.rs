@@ -41,8 +41,8 @@ pub struct Context {
     pub ids: Arc<dyn Ids>,
     /// Where posts come from.
     pub archive: Arc<Archive>,
-    /// The road out for mail.
-    pub transport: Box<dyn Transport>,
+    /// The roads out for mail, one for each relay of the settings.
+    pub relays: Vec<Box<dyn Transport>>,
     /// Sign mail, each with a key of the operator's.
     pub signers: Vec<Signer>,
     /// Keys of tokens and Message-IDs.
@@ -68,6 +68,12 @@ impl Context {
         let mut bytes = [0; 4];
         self.ids.fill(&mut bytes);
         f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
+    }
+
+    /// What the ledger calls the relays: `a.example:587 or b.example:587`.
+    pub fn relay_names(&self) -> String {
+        let names: Vec<_> = self.relays.iter().map(|relay| relay.name()).collect();
+        names.join(" or ")
     }
 
     /// An absolute address under the public one.

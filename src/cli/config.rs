@@ -31,13 +31,16 @@ struct Shown {
 }
 
 fn shown(sheet: &Sheet) -> Vec<Shown> {
-    let (newsletters, rest): (Vec<_>, Vec<_>) =
-        manual::entries().iter().partition(|entry| entry.section == "newsletters");
-    let places = rest.into_iter().map(|entry| (entry.section.to_owned(), entry));
-    let lists = (0..sheet.newsletters())
-        .flat_map(|index| newsletters.iter().map(move |entry| (format!("newsletters[{index}]"), *entry)));
+    let mut sections: Vec<_> = manual::entries().iter().map(|entry| entry.section).collect();
+    sections.dedup();
+    let places = sections.into_iter().flat_map(|section| match section {
+        "newsletters" => (0..sheet.newsletters()).map(|index| (section, format!("{section}[{index}]"))).collect(),
+        "relay" => sheet.relays().into_iter().map(|place| (section, place)).collect(),
+        _ => vec![(section, section.to_owned())],
+    });
+    let of = |section| manual::entries().iter().filter(move |entry| entry.section == section);
     places
-        .chain(lists)
+        .flat_map(|(section, place)| of(section).map(move |entry| (place.clone(), entry)))
         .map(|(place, entry)| {
             let found = sheet.value(&format!("{place}.{}", entry.key));
             let origin = found.as_ref().map_or(Origin::Default, |(_, origin)| origin.clone());
@@ -80,8 +83,8 @@ fn text(shown: &[Shown], stage: &Stage, out: &mut dyn Write) -> Result<(), Failu
     for one in shown {
         if one.place != place {
             place = &one.place;
-            let header =
-                if one.entry.section == "newsletters" { "[[newsletters]]".into() } else { format!("[{place}]") };
+            let is_list = place.ends_with(']');
+            let header = if is_list { format!("[[{}]]", one.entry.section) } else { format!("[{place}]") };
             writeln!(out, "\n{header}")?;
         }
         let (line, from) = match (&one.value, &one.origin) {

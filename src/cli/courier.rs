@@ -143,7 +143,7 @@ pub fn tell(ctx: &Context, ended: Ended, left: &str, out: &mut dyn Write) -> Res
             writeln!(out, "The running service hands it to the relay. To watch it: postroom status --watch")?
         }
         Ended::Unusable(reason) => {
-            writeln!(out, "The relay {} cannot be used: {}", ctx.transport.name(), output::plain(&reason))?;
+            writeln!(out, "The relay {} cannot be used: {}", ctx.relay_names(), output::plain(&reason))?;
             writeln!(out, "{left}: `postroom serve` goes on trying")?;
         }
         Ended::Waiting => writeln!(out, "{left}: `postroom serve` goes on trying")?,

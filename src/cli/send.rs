@@ -229,7 +229,7 @@ pub fn test(options: &Test, stage: &Stage, out: &mut dyn Write) -> Result<(), Fa
             }
             Ended::Settled => answered(&ctx, id, out).await,
             ended => {
-                courier::tell(&ctx, ended, &format!("{} does not answer", ctx.transport.name()), out)?;
+                courier::tell(&ctx, ended, &format!("{} does not answer", ctx.relay_names()), out)?;
                 Err(Failure::Problems)
             }
         }
@@ -247,16 +247,17 @@ async fn unusable(ctx: &Context, id: i64, reason: &str) -> Result<(), Failure> {
         }
         _ => "look at relay.url, then test again: postroom config explain relay.url",
     };
-    Err(Failure::refused(format!("the relay {} cannot be used: {}", ctx.transport.name(), output::plain(reason)), help))
+    Err(Failure::refused(format!("the relay {} cannot be used: {}", ctx.relay_names(), output::plain(reason)), help))
 }
 
 async fn answered(ctx: &Context, id: i64, out: &mut dyn Write) -> Result<(), Failure> {
-    let relay = ctx.transport.name();
+    let relay = ctx.store.attempts(id).await?.pop().map_or_else(|| ctx.relay_names(), |attempt| attempt.relay);
     match ctx.store.delivery(id).await? {
         Some(row) if row.state == State::Accepted => {
-            let look = match ctx.settings.relay.route {
-                Route::Smtp { .. } => "Look into the mailbox, and the spam folder",
-                Route::Folder(_) => "Look into that folder; nobody else gets it",
+            let mut routes = ctx.relays.iter().zip(&ctx.settings.relays);
+            let look = match routes.find(|(one, _)| one.name() == relay).map(|(_, settled)| &settled.route) {
+                Some(Route::Folder(_)) => "Look into that folder; nobody else gets it",
+                _ => "Look into the mailbox, and the spam folder",
             };
             writeln!(out, "{relay} accepted it. {look}")?;
             Ok(())

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use chrono_tz::Tz;
 use secrecy::SecretString;
 
+use crate::domain::pace::{PerDomain, QuietHours, Rate, WarmUp};
 use crate::domain::time::Span;
 use crate::domain::{Address, Fault, Newsletter};
 use sheet::{Sheet, Variables};
@@ -32,8 +33,8 @@ pub struct Settings {
     pub database: Database,
     /// The mail that is sent.
     pub mail: Mail,
-    /// The server that takes our mail.
-    pub relay: Relay,
+    /// The servers that take our mail; at least one, no two alike.
+    pub relays: Vec<Relay>,
     /// The signature, when mail is signed here.
     pub dkim: Option<Dkim>,
     /// The feeds made from the posts.
@@ -128,6 +129,8 @@ pub struct Mail {
     pub uncertain: Uncertain,
     /// How long evidence is awaited first.
     pub uncertain_wait: Span,
+    /// When no edition is handed over, on the clock of the site.
+    pub quiet_hours: Option<QuietHours>,
 }
 
 /// `mail.content`
@@ -161,6 +164,14 @@ pub struct Relay {
     pub password: Option<SecretString>,
     /// Connections open at once, at least one.
     pub connections: usize,
+    /// All of them hold.
+    pub rates: Vec<Rate>,
+    /// Its first days.
+    pub warm_up: Option<WarmUp>,
+    /// For each domain of recipients.
+    pub per_domain: PerDomain,
+    /// Its share among several.
+    pub weight: u32,
 }
 
 /// Which way mail leaves, after the scheme of `relay.url`.

@@ -95,6 +95,14 @@ impl<'a> Raw<'a> {
         }
     }
 
+    /// Text, or a list of it; from the environment, text with commas.
+    pub fn one_or_more(&self) -> Result<Vec<String>, Wrong> {
+        match &self.value.kind {
+            ValueKind::String(text) if !self.from_environment => Ok(vec![text.trim().to_owned()]),
+            _ => self.list(),
+        }
+    }
+
     fn is_empty(&self) -> bool {
         matches!(&self.value.kind, ValueKind::Nil)
             || matches!(&self.value.kind, ValueKind::String(t) if t.trim().is_empty())

@@ -1,9 +1,10 @@
 //! One function per section: reads all its values, then puts them together.
 //! A `?` comes only after the last read, so that every fault is found.
 
+use secrecy::SecretString;
 use url::Url;
 
-use super::read::{Reader, Wrong};
+use super::read::{Reader, Section, Wrong};
 use super::{
     Archive, Database, Dkim, Feeds, Http, Keys, Mail, Relay, Route, Settings, Site, Templates, secrets, values,
 };
@@ -16,7 +17,7 @@ pub fn settings(reader: &Reader<'_>) -> Option<Settings> {
     let http = http(reader);
     let database = database(reader);
     let mail = mail(reader, site.as_ref());
-    let relay = relay(reader);
+    let relays = relays(reader);
     let dkim = dkim(reader, mail.as_ref());
     let feeds = feeds(reader);
     let templates = templates(reader);
@@ -28,7 +29,7 @@ pub fn settings(reader: &Reader<'_>) -> Option<Settings> {
         http: http?,
         database: database?,
         mail: mail?,
-        relay: relay?,
+        relays: relays?,
         dkim: dkim?,
         feeds: feeds?,
         templates: templates?,
@@ -121,6 +122,7 @@ fn mail(reader: &Reader<'_>, site: Option<&Site>) -> Option<Mail> {
     let expire = section.need("expire", values::span);
     let uncertain = section.need("uncertain", values::uncertain);
     let uncertain_wait = section.need("uncertain_wait", values::span_or_none);
+    let quiet_hours = section.may("quiet_hours", values::quiet_hours);
     if from.as_ref().is_some_and(|(_, address)| is_example(address.domain())) {
         section.warn("from", "this is the example's address", "write an address of your own domain");
     }
@@ -135,21 +137,78 @@ fn mail(reader: &Reader<'_>, site: Option<&Site>) -> Option<Mail> {
         expire: expire?,
         uncertain: uncertain?,
         uncertain_wait: uncertain_wait?,
+        quiet_hours: quiet_hours?,
     })
 }
 
-fn relay(reader: &Reader<'_>) -> Option<Relay> {
-    let section = reader.section("relay", "relay");
-    let relay = section.need("url", values::relay);
+fn relays(reader: &Reader<'_>) -> Option<Vec<Relay>> {
+    let places = reader.sheet.relays();
+    let read: Vec<_> = places.iter().map(|place| relay(reader, place)).collect();
+    let relays = read.into_iter().collect::<Option<Vec<_>>>()?;
+    for (index, relay) in relays.iter().enumerate() {
+        if relays[..index].iter().any(|other| other.route == relay.route) {
+            reader.section("relay", &places[index]).wrong("url", "there is another relay with this address");
+        }
+    }
+    Some(relays)
+}
+
+fn relay(reader: &Reader<'_>, place: &str) -> Option<Relay> {
+    let section = reader.section("relay", place);
+    let address = section.need("url", values::relay);
     let file = section.may("password_file", values::line);
     let connections = section.need("connections", |raw| raw.whole(1..=1_000));
-    let user = relay.as_ref().is_some_and(|relay| relay.user.is_some());
-    let path = match file? {
-        Some(_) if relay.is_some() && !user => {
+    let rates = section.may("rate", values::rates);
+    let warm_up = section.may("warm_up", values::warm_up);
+    let per_domain = section.may("per_domain", values::per_domain);
+    let weight = section.need("weight", |raw| raw.whole(1..=1_000));
+    let password = password(reader, &section, address.as_ref(), file?.as_deref());
+    if !section.is_given("url") {
+        section.warn(
+            "url",
+            "mail goes to the mail server of this machine",
+            "name your relay, or write this value to keep it",
+        );
+    }
+    let (route, user) = address?;
+    if let Route::Folder(_) = route {
+        section.warn(
+            "url",
+            "mail is written into a folder and reaches nobody",
+            "name a server once you have tried it out",
+        );
+    }
+    let route = match route {
+        Route::Folder(folder) => Route::Folder(reader.sheet.resolve(folder)),
+        server => server,
+    };
+    Some(Relay {
+        route,
+        user,
+        password: password?,
+        connections: usize::try_from(connections?).ok()?,
+        rates: rates?.unwrap_or_default(),
+        warm_up: warm_up?,
+        per_domain: per_domain?.unwrap_or_default(),
+        weight: u32::try_from(weight?).ok()?,
+    })
+}
+
+/// The password of the user that the relay's address names.
+#[expect(clippy::option_option, reason = "the outer is a fault, the inner a relay that wants none")]
+fn password(
+    reader: &Reader<'_>,
+    section: &Section<'_>,
+    address: Option<&(Route, Option<String>)>,
+    file: Option<&str>,
+) -> Option<Option<SecretString>> {
+    let user = address.is_some_and(|(_, user)| user.is_some());
+    let path = match file {
+        Some(_) if address.is_some() && !user => {
             section.wrong("password_file", "relay.url names no user for this password");
             return None;
         }
-        Some(name) => Some(secrets::locate(reader.sheet, &name)),
+        Some(name) => Some(secrets::locate(reader.sheet, name)),
         None if user => secrets::credential(reader.sheet, "relay-password"),
         None => None,
     };
@@ -163,28 +222,7 @@ fn relay(reader: &Reader<'_>) -> Option<Relay> {
         );
         return None;
     }
-    let password =
-        path.map(|path| secrets::read(&path)).transpose().map_err(|fault| section.wrong("password_file", fault));
-    if !section.is_given("url") {
-        section.warn(
-            "url",
-            "mail goes to the mail server of this machine",
-            "name your relay, or write this value to keep it",
-        );
-    }
-    let relay = relay?;
-    let route = match relay.route {
-        Route::Folder(folder) => {
-            section.warn(
-                "url",
-                "mail is written into a folder and reaches nobody",
-                "name a server once you have tried it out",
-            );
-            Route::Folder(reader.sheet.resolve(folder))
-        }
-        server => server,
-    };
-    Some(Relay { route, password: password.ok()?, connections: usize::try_from(connections?).ok()?, ..relay })
+    path.map(|path| secrets::read(&path)).transpose().map_err(|fault| section.wrong("password_file", fault)).ok()
 }
 
 #[expect(clippy::option_option, reason = "the outer is a fault, the inner mail that is not signed")]

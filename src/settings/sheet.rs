@@ -58,7 +58,9 @@ impl Sheet {
         }
         let mut outline = Outline { file, text, lines: HashMap::new(), faults: Vec::new() };
         outline.document(document.get_ref());
-        let known = known_variables(variables, &mut outline.faults);
+        let is_list =
+            |section: &str| matches!(document.get_ref().get(section).map(|it| it.get_ref()), Some(DeValue::Array(_)));
+        let known = known_variables(variables, is_list("relay"), &mut outline.faults);
         let builder = || Config::builder().add_source(File::from_str(manual::DEFAULTS, FileFormat::Toml));
         let whole = |error: config::ConfigError| vec![Fault::new(file, error.to_string())];
         let defaults = builder().build().map_err(whole)?.cache;
@@ -95,7 +97,7 @@ impl Sheet {
     }
 
     /// The value of `section.key` or `newsletters[0].key`, and where it came
-    /// from. A newsletter takes what it does not say from the default one.
+    /// from. One of a list takes what it does not say from the default one.
     pub fn value(&self, path: &str) -> Option<(&Value, Origin)> {
         let (section, key) = path.split_once('.')?;
         if let (Origin::Site(file), Some(value)) = (self.origin(path), self.site.get(path)) {
@@ -104,15 +106,30 @@ impl Sheet {
         if let Some(value) = place(&self.merged, section).and_then(|table| child(table, key)) {
             return Some((value, self.origin(path)));
         }
-        let section = section.split_once('[').map_or(section.to_owned(), |(name, _)| format!("{name}[0]"));
-        place(&self.defaults, &section).and_then(|table| child(table, key)).map(|value| (value, Origin::Default))
+        let name = section.split_once('[').map_or(section, |(name, _)| name);
+        let first = format!("{name}[0]");
+        place(&self.defaults, if name == "newsletters" { &first } else { name })
+            .and_then(|table| child(table, key))
+            .map(|value| (value, Origin::Default))
     }
 
     /// How many newsletters there are: those of the file, else the default one.
     pub fn newsletters(&self) -> usize {
-        match place(&self.merged, "newsletters").map(|value| &value.kind) {
-            Some(config::ValueKind::Array(list)) => list.len(),
-            _ => 0,
+        self.listed("newsletters").unwrap_or(0)
+    }
+
+    /// Where the relays stand: `relay`, or `relay[0]` and on.
+    pub fn relays(&self) -> Vec<String> {
+        match self.listed("relay") {
+            Some(count) => (0..count).map(|index| format!("relay[{index}]")).collect(),
+            None => vec!["relay".into()],
+        }
+    }
+
+    fn listed(&self, section: &str) -> Option<usize> {
+        match place(&self.merged, section).map(|value| &value.kind) {
+            Some(config::ValueKind::Array(list)) => Some(list.len()),
+            _ => None,
         }
     }
 
@@ -205,11 +222,11 @@ impl Outline<'_> {
             let (section, line) = (name.get_ref().as_ref(), line_of(self.text, name.span().start));
             match value.get_ref() {
                 _ if !manual::is_section(section) => self.unknown(section, line),
-                DeValue::Array(list) if section == "newsletters" => {
+                DeValue::Array(list) if matches!(section, "newsletters" | "relay") && !list.is_empty() => {
                     for (index, item) in list.iter().enumerate() {
                         match item.get_ref() {
                             DeValue::Table(table) => self.section(section, &format!("{section}[{index}]"), table),
-                            _ => self.wrong(line, "`newsletters` is written as sections: [[newsletters]]"),
+                            _ => self.wrong(line, &format!("`{section}` is written as sections: [[{section}]]")),
                         }
                     }
                 }
@@ -259,11 +276,17 @@ pub fn nearest(path: &str) -> Option<String> {
 }
 
 /// The variables that set a known key; the rest of our prefix are faults.
-fn known_variables(variables: &Variables, faults: &mut Vec<Fault>) -> HashMap<String, String> {
+fn known_variables(variables: &Variables, relays: bool, faults: &mut Vec<Fault>) -> HashMap<String, String> {
     let mut known = HashMap::new();
     for (name, value) in variables.iter().filter(|(name, _)| name.starts_with(PREFIX)) {
         let path = name[PREFIX.len()..].to_lowercase().replace("__", ".");
         match manual::entry(&path) {
+            Some(entry) if relays && entry.section == "relay" => {
+                faults.push(Fault::new(
+                    name,
+                    "the file has several relays, and which of them is meant cannot be told here",
+                ));
+            }
             Some(entry) if entry.variable().as_deref() == Some(name) => {
                 known.insert(name.clone(), value.clone());
             }

@@ -37,7 +37,7 @@ fn four_values_are_enough_and_the_rest_has_defaults() {
     assert_eq!(settings.database.file, Path::new("/srv/blog/postroom.db"));
     assert_eq!(settings.mail.from_name, "Notes");
     assert_eq!(settings.mail.bounce_address, settings.mail.from);
-    assert_eq!(settings.relay.route, smtp("localhost", 25, Tls::IfOffered));
+    assert_eq!(settings.relays[0].route, smtp("localhost", 25, Tls::IfOffered));
     assert!(settings.dkim.is_none());
     let [newsletter] = &settings.newsletters[..] else { panic!("one newsletter") };
     assert_eq!((newsletter.id.as_str(), newsletter.title.as_str()), ("posts", "Notes"));
@@ -205,7 +205,8 @@ fn relays() {
     std::fs::write(&secret, "hunter2\n").unwrap();
     std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
     let with = |relay: &str| {
-        Settings::parse(&format!("{SMALL}[relay]\n{relay}\n"), folder.path(), &env(&[])).map(|settings| settings.relay)
+        Settings::parse(&format!("{SMALL}[relay]\n{relay}\n"), folder.path(), &env(&[]))
+            .map(|settings| settings.relays.into_iter().next().unwrap())
     };
     let relay = with("url = \"smtp://me%40notes.test@mail.notes.test\"\npassword_file = \"pass word\"").unwrap();
     assert_eq!(relay.user.as_deref(), Some("me@notes.test"));
@@ -231,11 +232,45 @@ fn relays() {
 }
 
 #[test]
+fn relays_have_their_pace() {
+    let with = |relay: &str| parse(&format!("{SMALL}quiet_hours = \"22:00-07:00\"\n[relay]\n{relay}\n"), &[]);
+    let settings =
+        with("rate = \"14/s\"\nwarm_up = \"200 from 2026-12-01\"\nper_domain = [\"5 connections\", \"10/s\"]");
+    let settings = settings.unwrap();
+    let relay = &settings.relays[0];
+    assert_eq!((relay.rates[0].to_string().as_str(), relay.warm_up.unwrap().first), ("14/s", 200));
+    assert_eq!((relay.per_domain.connections, relay.per_domain.rates.len(), relay.weight), (Some(5), 1, 1));
+    assert_eq!(settings.mail.quiet_hours.unwrap().to_string(), "22:00-07:00");
+    assert!(parse(SMALL, &[]).unwrap().relays[0].rates.is_empty());
+    let from_environment = parse(SMALL, &[("POSTROOM__RELAY__RATE", "14/s, 50000/d")]).unwrap();
+    assert_eq!(from_environment.relays[0].rates.len(), 2);
+    for wrong in ["rate = \"fast\"", "rate = 14", "warm_up = \"200\"", "per_domain = \"5\"", "weight = 0"] {
+        assert_eq!(with(wrong).unwrap_err().len(), 1, "{wrong}");
+    }
+}
+
+#[test]
+fn several_relays_take_the_rest_from_the_default_one() {
+    let relays = "[[relay]]\nurl = \"smtp://a.notes.test\"\nweight = 3\n[[relay]]\nurl = \"smtp://b.notes.test\"\n";
+    let text = format!("{SMALL}{relays}");
+    let settings = parse(&text, &[]).unwrap();
+    let [a, b] = &settings.relays[..] else { panic!("two relays") };
+    assert_eq!((&a.route, a.weight, a.connections), (&smtp("a.notes.test", 25, Tls::Required), 3, 10));
+    assert_eq!((&b.route, b.weight), (&smtp("b.notes.test", 25, Tls::Required), 1));
+    assert!(
+        faults(&text.replace("//b.", "//a."), &[])[0].starts_with("postroom.toml:12: `relay[1].url`: there is another")
+    );
+    assert!(faults(&text.replace("weight", "weigth"), &[])[0].contains("unknown key `relay.weigth`"));
+    assert!(faults(&text, &[("POSTROOM__RELAY__WEIGHT", "2")])[0].starts_with("POSTROOM__RELAY__WEIGHT: "));
+    assert!(faults(&format!("relay = []\n{SMALL}"), &[])[0].contains("write [relay]"));
+}
+
+#[test]
 fn a_folder_can_stand_for_the_relay_and_is_warned_of() {
     let with = |url: &str| parse(&format!("{SMALL}[relay]\nurl = \"{url}\"\n"), &[]);
     for (url, folder) in [("file:outbox", "/srv/blog/outbox"), ("file:///var/mail out", "/var/mail out")] {
         let settings = with(url).unwrap();
-        assert_eq!(settings.relay.route, Route::Folder(folder.into()));
+        assert_eq!(settings.relays[0].route, Route::Folder(folder.into()));
         let warning = settings.warnings.iter().find(|warning| warning.reason.contains("relay.url")).unwrap();
         assert!(warning.reason.contains("nobody"), "{warning}");
     }
@@ -260,7 +295,7 @@ fn secrets_come_from_files_others_cannot_read_or_from_credentials() {
     assert_eq!(settings.dkim.unwrap().domain, "notes.test");
     write(&credentials.join("relay-password"), 0o400);
     let text = format!("{SMALL}[relay]\nurl = \"smtp://u@mail.notes.test\"\n");
-    assert!(Settings::parse(&text, folder.path(), &variables).unwrap().relay.password.is_some());
+    assert!(Settings::parse(&text, folder.path(), &variables).unwrap().relays[0].password.is_some());
 }
 
 #[test]

@@ -6,9 +6,10 @@ use chrono_tz::Tz;
 use url::{Host, Url};
 
 use super::read::{Raw, Wrong};
-use super::{Content, Relay, Route, Settings, Tls, Uncertain};
+use super::{Content, Route, Settings, Tls, Uncertain};
 use crate::domain::Address;
 use crate::domain::cadence::{Cadence, When};
+use crate::domain::pace::{PerDomain, QuietHours, Rate, WarmUp};
 use crate::domain::post::slugify;
 use crate::domain::time::Span;
 
@@ -184,20 +185,38 @@ pub fn comments(raw: &Raw<'_>) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
-/// The relay's address, without its password and connections. A folder is as
-/// it was written.
-pub fn relay(raw: &Raw<'_>) -> Result<Relay, Wrong> {
+/// Hours of the day in which no edition is handed over.
+pub fn quiet_hours(raw: &Raw<'_>) -> Result<QuietHours, Wrong> {
+    Ok(raw.text()?.parse::<QuietHours>()?)
+}
+
+/// One rate or several.
+pub fn rates(raw: &Raw<'_>) -> Result<Vec<Rate>, Wrong> {
+    Ok(raw.one_or_more()?.iter().map(|text| text.parse()).collect::<Result<Vec<Rate>, _>>()?)
+}
+
+/// A daily limit that grows.
+pub fn warm_up(raw: &Raw<'_>) -> Result<WarmUp, Wrong> {
+    Ok(raw.text()?.parse::<WarmUp>()?)
+}
+
+/// What each domain of recipients may get.
+pub fn per_domain(raw: &Raw<'_>) -> Result<PerDomain, Wrong> {
+    Ok(PerDomain::parse(&raw.one_or_more()?)?)
+}
+
+/// The relay's address and the user named in it. A folder is as it was written.
+pub fn relay(raw: &Raw<'_>) -> Result<(Route, Option<String>), Wrong> {
     let text = raw.text()?;
     let wrong = || {
         Wrong::with_help(format!("`{}` is not a relay", hidden(text)), "write it like smtp://user@mail.example.org:587")
     };
     if let Some(rest) = text.strip_prefix("file:") {
         let folder = rest.strip_prefix("//").unwrap_or(rest);
-        let relay = Relay { route: Route::Folder(folder.into()), user: None, password: None, connections: 0 };
         return if folder.is_empty() {
             Err(Wrong::with_help("file: names no folder", "write it like file:outbox"))
         } else {
-            Ok(relay)
+            Ok((Route::Folder(folder.into()), None))
         };
     }
     let url = Url::parse(text).map_err(|_| wrong())?;
@@ -219,8 +238,7 @@ pub fn relay(raw: &Raw<'_>) -> Result<Relay, Wrong> {
         "smtp" => (if loopback { Tls::IfOffered } else { Tls::Required }, if user.is_some() { 587 } else { 25 }),
         _ => return Err(wrong()),
     };
-    let route = Route::Smtp { host, port: url.port().unwrap_or(port), tls };
-    Ok(Relay { route, user, password: None, connections: 0 })
+    Ok((Route::Smtp { host, port: url.port().unwrap_or(port), tls }, user))
 }
 
 /// The address with whatever might be a password taken out.

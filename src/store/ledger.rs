@@ -38,6 +38,8 @@ enum Request {
     Mark(i64, Option<i64>, Timestamp, oneshot::Sender<Result<Mark>>),
     Settle(Box<Settling>, oneshot::Sender<Result<()>>),
     Return(Vec<i64>, oneshot::Sender<Result<()>>),
+    /// Each with the time of its next turn.
+    PutOff(Vec<(i64, Timestamp)>, oneshot::Sender<Result<()>>),
 }
 
 /// Requests in one transaction at most.
@@ -67,6 +69,7 @@ impl std::fmt::Debug for Request {
             Self::Mark(..) => "Mark",
             Self::Settle(..) => "Settle",
             Self::Return(..) => "Return",
+            Self::PutOff(..) => "PutOff",
         })
     }
 }
@@ -109,6 +112,17 @@ impl Ledger {
             return Ok(());
         }
         self.ask(|answer| Request::Return(deliveries, answer)).await?.durable().await
+    }
+
+    /// Gives leased deliveries back untried, each until its turn comes.
+    ///
+    /// # Errors
+    /// When it could not: the next run gives them back.
+    pub async fn put_off(&self, turns: Vec<(i64, Timestamp)>) -> Result<()> {
+        if turns.is_empty() {
+            return Ok(());
+        }
+        self.ask(|answer| Request::PutOff(turns, answer)).await?.durable().await
     }
 
     /// Puts a request into the queue; its answer is awaited apart.
@@ -171,7 +185,7 @@ fn answer(request: Request, committed: &Result<HashSet<i64>>) {
         (Request::Mark(.., to), Err(_)) => {
             let _ = to.send(Err(failed()));
         }
-        (Request::Settle(_, to) | Request::Return(_, to), committed) => {
+        (Request::Settle(_, to) | Request::Return(_, to) | Request::PutOff(_, to), committed) => {
             let _ = to.send(if committed.is_ok() { Ok(()) } else { Err(failed()) });
         }
     }
@@ -179,7 +193,7 @@ fn answer(request: Request, committed: &Result<HashSet<i64>>) {
 
 /// One transaction for a batch; the ids whose mark was granted.
 async fn commit(store: &Store, run: Run, batch: &[Request]) -> Result<HashSet<i64>> {
-    let (mut marks, mut settlings, mut returns) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut marks, mut settlings, mut returns, mut turns) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut now = Timestamp::default();
     for request in batch {
         match request {
@@ -189,6 +203,7 @@ async fn commit(store: &Store, run: Run, batch: &[Request]) -> Result<HashSet<i6
             }
             Request::Settle(settling, _) => settlings.push(settling.as_ref()),
             Request::Return(ids, _) => returns.extend_from_slice(ids),
+            Request::PutOff(some, _) => turns.extend(some.iter().map(|(id, at)| json!([id, at.0]))),
         }
     }
     let mut tx = store.begin().await?;
@@ -202,6 +217,17 @@ async fn commit(store: &Store, run: Run, batch: &[Request]) -> Result<HashSet<i6
         )
         .bind(run.id)
         .bind(json!(returns).to_string())
+        .execute(&mut *tx)
+        .await?;
+    }
+    if !turns.is_empty() {
+        sqlx::query(
+            "UPDATE deliveries SET state = 'queued', run_id = NULL, not_before = j.value ->> 1
+             FROM json_each($2) AS j
+             WHERE deliveries.id = j.value ->> 0 AND deliveries.state = 'leased' AND deliveries.run_id = $1",
+        )
+        .bind(run.id)
+        .bind(json!(turns).to_string())
         .execute(&mut *tx)
         .await?;
     }

@@ -110,7 +110,7 @@ async fn edition(ctx: &Context, variants: &Variants, leased: &Leased, head: Head
 async fn transactional(ctx: &Context, leased: &Leased) -> anyhow::Result<Mail> {
     let site = ctx.site_model();
     if leased.kind == Kind::Test {
-        let relay = ctx.transport.name().to_owned();
+        let relay = ctx.relay_names();
         return Ok(letter::test(&ctx.words, &TestMail { site, at: leased.created, relay }));
     }
     let subscription = subscribed(leased)?;

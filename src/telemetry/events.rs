@@ -132,6 +132,16 @@ pub fn relay_failed(relay: &str, reason: &str, again: Timestamp) {
     warn!(relay, reason, again = again.rfc3339(), "relay failed, waiting");
 }
 
+/// The relay asks to slow down, and is.
+pub fn relay_slowed(relay: &str, reason: &str, again: Timestamp) {
+    warn!(relay, reason, again = again.rfc3339(), "relay wants less, slowing down");
+}
+
+/// Mail for a domain is to slow down, and does; other mail does not.
+pub fn domain_slowed(domain: &str, reason: &str, again: Timestamp) {
+    warn!(domain, reason, again = again.rfc3339(), "a domain wants less, slowing down for it");
+}
+
 /// The relay took a message.
 pub fn delivery_accepted(delivery: i64, relay: &str) {
     debug!(delivery, relay, "accepted");

@@ -231,7 +231,7 @@ fn context(settings: Settings, store: Store, clock: Arc<StandingClock>) -> Conte
     };
     Context {
         archive: Arc::new(Archive::new(rules).unwrap()),
-        transport: transport::open(RelayConfig::parse("smtp://127.0.0.1:9").unwrap()).unwrap(),
+        relays: vec![transport::open(RelayConfig::parse("smtp://127.0.0.1:9").unwrap()).unwrap()],
         signers: Vec::new(),
         settings,
         store,

@@ -126,7 +126,7 @@ impl Books {
     }
 
     /// Holds everything that is promised for always.
-    pub async fn audit(&self, ctx: &Context, sink: &Sink) {
+    pub async fn audit(&self, ctx: &Context, sinks: &[&Sink]) {
         for edition in ctx.store.editions(10_000).await.unwrap() {
             let tally = ctx.store.tally(edition.number).await.unwrap();
             assert!(tally.balances(), "edition {} does not add up: {tally:?}", edition.number);
@@ -135,7 +135,7 @@ impl Books {
         self.equation().await;
         self.attempts().await;
         self.never_twice().await;
-        self.journal(ctx, sink).await;
+        self.journal(ctx, sinks).await;
         assert_eq!(self.rows("PRAGMA integrity_check").await[0].get::<String, _>(0), "ok");
     }
 
@@ -210,9 +210,9 @@ impl Books {
 
     /// Every copy the relay took belongs to a row, and every row that says so has its copy: exactly one, unless the
     /// row is listed as a possible duplicate; copies of one row are the same to the byte.
-    async fn journal(&self, ctx: &Context, sink: &Sink) {
+    async fn journal(&self, ctx: &Context, sinks: &[&Sink]) {
         let mut copies: HashMap<String, Vec<_>> = HashMap::new();
-        for message in sink.accepted() {
+        for message in sinks.iter().flat_map(|sink| sink.accepted()) {
             copies.entry(message_id(&message.bytes)).or_default().push(message);
         }
         for entry in self.deliveries().await {

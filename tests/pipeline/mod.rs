@@ -9,6 +9,7 @@ mod hands;
 mod leaving;
 mod mail;
 mod office;
+mod pace;
 mod posts;
 mod readers;
 mod refusals;

@@ -65,7 +65,7 @@ pub struct Setup<'a> {
     pub relay: Option<fn(SocketAddr) -> RelayConfig>,
     /// More lines of `[mail]`.
     pub mail: &'a str,
-    /// More sections.
+    /// More lines of `[relay]`, then more sections.
     pub more: &'a str,
 }
 
@@ -79,6 +79,8 @@ impl Default for Setup<'_> {
 pub struct Office {
     pub ctx: Arc<Context>,
     pub sink: Sink,
+    /// More relays, for the audit.
+    pub others: Vec<Sink>,
     pub books: Books,
     clock: Arc<Hands>,
     ticks: watch::Sender<u64>,
@@ -103,22 +105,27 @@ impl Office {
         let toml = format!(
             "[site]\ntitle = \"The Test Blog\"\nurl = \"https://blog.test\"\ntimezone = \"{ZONE}\"\n\
              postal_address = \"1 Test Street\"\n[http]\npublic_url = \"https://news.blog.test\"\n\
-             listen = \"127.0.0.1:0\"\n[relay]\nurl = \"smtp://{}\"\nconnections = {}\n{}\n\
+             listen = \"127.0.0.1:0\"\n{}\nurl = \"smtp://{}\"\nconnections = {}\n{}\n\
              [mail]\nfrom = \"news@blog.test\"\n{}\n",
-            sink.addr, setup.connections, setup.more, setup.mail
+            if setup.more.contains("[[relay]]") { "[[relay]]" } else { "[relay]" },
+            sink.addr,
+            setup.connections,
+            setup.more,
+            setup.mail
         );
         fs::write(folder.path().join("postroom.toml"), toml).unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(at(setup.start).0)));
         let mut ctx = context(folder.path(), &clock).await;
         if let Some(relay) = setup.relay {
             let mut own = Arc::into_inner(ctx).unwrap();
-            own.transport = transport::open(relay(sink.addr)).unwrap();
+            own.relays = vec![transport::open(relay(sink.addr)).unwrap()];
             ctx = Arc::new(own);
         }
         let books = Books::of(&ctx).await;
         let mut office = Self {
             ctx,
             sink,
+            others: Vec::new(),
             books,
             clock,
             ticks: watch::Sender::new(0),
@@ -307,7 +314,8 @@ impl Office {
             self.stop().await;
         }
         self.closed = true;
-        self.books.audit(&self.ctx, &self.sink).await;
+        let sinks: Vec<&Sink> = std::iter::once(&self.sink).chain(&self.others).collect();
+        self.books.audit(&self.ctx, &sinks).await;
     }
 }
 

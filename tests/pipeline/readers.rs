@@ -98,7 +98,8 @@ impl Office {
     }
 }
 
-/// `NAME@readers.test`
+/// `NAME@readers.test`, or a whole address.
 pub fn address(name: &str) -> Address {
-    Address::parse(&format!("{name}@readers.test")).unwrap()
+    let whole = if name.contains('@') { name.to_owned() } else { format!("{name}@readers.test") };
+    Address::parse(&whole).unwrap()
 }

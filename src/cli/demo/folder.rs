@@ -127,8 +127,8 @@ mod tests {
     fn the_settings_are_without_fault() {
         let settings = Settings::parse(&settings(8025, 2525), Path::new("/demo"), &Default::default()).unwrap();
         assert_eq!(settings.site.url, settings.http.public_url);
-        let Route::Smtp { host, port, .. } = settings.relay.route else { panic!("no server") };
-        assert_eq!((host.as_str(), port), ("127.0.0.1", 2525));
+        let Route::Smtp { host, port, .. } = &settings.relays[0].route else { panic!("no server") };
+        assert_eq!((host.as_str(), *port), ("127.0.0.1", 2525));
         assert_eq!(settings.newsletters[0].settle, Span::seconds(2));
     }
 

@@ -152,12 +152,16 @@ impl Domains {
     }
 
     /// The domain asks to slow down; `all` is what the relay accepts a second.
-    pub fn slow(&mut self, domain: &str, all: f64, now: Timestamp) {
+    /// Whether that is news.
+    pub fn slow(&mut self, domain: &str, all: f64, now: Timestamp) -> bool {
         let rates = &self.usual.rates;
         let known = self.known.entry(domain.to_owned()).or_insert_with(|| Domain::new(rates, now));
         match &mut known.throttle {
             Some(throttle) => throttle.slow(now),
-            None => known.throttle = Some(Throttle::new(all, now)),
+            None => {
+                known.throttle = Some(Throttle::new(all, now));
+                true
+            }
         }
     }
 

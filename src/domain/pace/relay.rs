@@ -83,18 +83,23 @@ impl Pace {
         self.all(now).map(|window| window.room(now, ahead)).fold(throttled, u64::min)
     }
 
-    /// It asks to slow down.
-    pub fn slow(&mut self, now: Timestamp) {
+    /// It asks to slow down; whether that is news.
+    pub fn slow(&mut self, now: Timestamp) -> bool {
         let rate = self.rate(now);
         match &mut self.throttle {
             Some(throttle) => throttle.slow(now),
-            None => self.throttle = Some(Throttle::new(rate, now)),
+            None => {
+                self.throttle = Some(Throttle::new(rate, now));
+                true
+            }
         }
     }
 
-    /// It has taken what it takes in a day.
-    pub fn spent(&mut self, now: Timestamp) {
+    /// It has taken what it takes in a day; whether that is news.
+    pub fn spent(&mut self, now: Timestamp) -> bool {
+        let is_news = self.paused_until <= now;
         self.paused_until = now.plus(QUOTA_PAUSE);
+        is_news
     }
 
     /// It accepted a message.

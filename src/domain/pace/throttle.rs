@@ -143,10 +143,10 @@ impl Throttle {
     }
 
     /// Asked to slow down. What was in hand already when it was asked before
-    /// is answered the same and asks nothing new.
-    pub fn slow(&mut self, now: Timestamp) {
+    /// is answered the same and asks nothing new: false.
+    pub fn slow(&mut self, now: Timestamp) -> bool {
         if now < self.paused_until {
-            return;
+            return false;
         }
         let measured = self.meter.rate(now);
         let rate = if measured > 0.0 { self.rate.min(measured) } else { self.rate };
@@ -156,6 +156,7 @@ impl Throttle {
         (self.accepted, self.stepped) = (0, now);
         self.pause(now.plus(Span(PAUSE.0 << self.refusals.min(10)).min(LONGEST_PAUSE)));
         self.refusals += 1;
+        true
     }
 
     /// Nothing until then.

@@ -1,13 +1,15 @@
-//! Outbox -> relay: leases batches, hands each message over on one of several
+//! Outbox -> relays: leases batches, hands each message over on one of several
 //! connections, and writes down what happened to each.
 //!
 //! ```text
-//! store --lease--> lanes --> workers, a connection each --> relay
-//!   ^                           |
-//!   +--- ledger: marks, outcomes, what is given back
+//! store --lease--> feeder --turns by weight--> lanes --> workers, a connection each --> relay
+//!   ^                |                                      |
+//!   +--- ledger: marks, outcomes, what is given back or put off
 //! ```
 //! Letters somebody waits for (confirm, welcome) have a lane of their own, so
-//! that they never stand behind an edition.
+//! that they never stand behind an edition. Pace is kept at two places: nothing
+//! is leased that its relay or its domain would not take now, and a worker
+//! takes nothing out of a lane before its relay's rate lets it go.
 
 mod lane;
 mod relay;
@@ -26,10 +28,12 @@ use self::relay::Relay;
 use self::worker::Worker;
 use super::letter::Variants;
 use crate::context::Context;
+use crate::domain::Timestamp;
 use crate::domain::delivery::Kind;
 use crate::domain::edition::State;
+use crate::domain::pace::Turns;
 use crate::domain::time::Span;
-use crate::store::{Leased, Ledger};
+use crate::store::{Leased, Ledger, Mail};
 use crate::telemetry;
 
 /// What is in hand may take so long after a stop was asked for.
@@ -41,7 +45,9 @@ pub struct Engine {
     ledger: Ledger,
     run: i64,
     variants: Variants,
-    relay: Relay,
+    /// In the order of the settings.
+    relays: Vec<Arc<Relay>>,
+    turns: StdMutex<Turns>,
     /// Editions of which the relay refused a copy for a reason that is not its
     /// recipient's: before every further copy the store is asked about them.
     doubted: StdMutex<HashSet<i64>>,
@@ -57,26 +63,34 @@ impl Engine {
     /// An engine for one run. It ends when `stop` is cancelled and what is in
     /// hand is finished.
     pub fn new(ctx: Arc<Context>, ledger: Ledger, run: i64, stop: CancellationToken) -> Arc<Self> {
-        let (variants, relay, doubted) = (Variants::default(), Relay::default(), StdMutex::default());
+        let (zone, now) = (ctx.settings.site.timezone, ctx.now());
+        let relays = ctx.settings.relays.iter().map(|relay| Arc::new(Relay::new(relay, zone, now))).collect();
+        let turns = StdMutex::new(Turns::new(ctx.settings.relays.iter().map(|relay| relay.weight)));
+        let (variants, doubted) = (Variants::default(), StdMutex::default());
         let (halted, unusable) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { ctx, ledger, run, variants, relay, doubted, halted, unusable, stop })
+        Arc::new(Self { ctx, ledger, run, variants, relays, turns, doubted, halted, unusable, stop })
     }
 
-    /// Why the relay could not be used at the last try; `None` once it can.
+    /// Why no relay could be used at the last try; `None` once one can.
     pub fn trouble(&self) -> Option<String> {
-        self.relay.trouble()
+        let troubles: Option<Vec<_>> = self.relays.iter().map(|relay| relay.trouble()).collect();
+        troubles?.into_iter().next()
     }
 
     /// Runs until stopped; `tick` says when to look again with nothing else to wake it.
     pub async fn run(self: Arc<Self>, mut tick: watch::Receiver<u64>) {
-        let connections = self.ctx.transport.connections();
-        let (mut letters, mut editions, queue) = lane::lanes(connections);
-        let (queue, workers) = (Arc::new(Mutex::new(queue)), TaskTracker::new());
-        for _ in 0..connections {
-            workers.spawn(Worker::new(Arc::clone(&self)).run(Arc::clone(&queue)));
+        self.remember(&mut tick).await;
+        let connections: Vec<usize> = self.ctx.relays.iter().map(|relay| relay.connections()).collect();
+        let (letters, editions, queues) = lane::lanes(&connections);
+        let workers = TaskTracker::new();
+        for (relay, queue) in queues.into_iter().enumerate() {
+            let queue = Arc::new(Mutex::new(queue));
+            for _ in 0..connections[relay] {
+                workers.spawn(Worker::new(Arc::clone(&self), relay).run(Arc::clone(&queue)));
+            }
         }
         while !self.stop.is_cancelled() {
-            let fed = [self.feed(&mut letters).await, self.feed(&mut editions).await];
+            let fed = [self.feed(&letters).await, self.feed(&editions).await];
             if fed.contains(&Fed::Some) {
                 continue;
             }
@@ -93,25 +107,90 @@ impl Engine {
         let _ = tokio::time::timeout(GRACE.duration(), workers.wait()).await;
     }
 
-    /// Leases as much as a lane has room for.
-    async fn feed(&self, lane: &mut Feeder) -> Fed {
+    /// Fills the windows of the rates with what left before this run.
+    async fn remember(&self, tick: &mut watch::Receiver<u64>) {
+        for (relay, transport) in self.relays.iter().zip(&self.ctx.relays) {
+            let Some(span) = relay.memory() else { continue };
+            while !self.stop.is_cancelled() {
+                let now = self.ctx.now();
+                let left = self.ctx.store.handed_over(transport.name(), span, now).await;
+                telemetry::task_ended("remember", &left);
+                if let Ok(left) = left {
+                    relay.remember(&left, now);
+                    break;
+                }
+                let _ = self.stop.run_until_cancelled(tick.changed()).await;
+            }
+        }
+    }
+
+    /// Leases as much as the relays take just now.
+    async fn feed(&self, feeder: &Feeder) -> Fed {
         let now = self.ctx.now();
-        if self.relay.is_down(now) {
+        if feeder.what == Mail::Editions && self.is_quiet(now) {
             return Fed::Nothing;
         }
-        let Some(places) = lane.free() else { return Fed::Full };
-        let limit = i64::try_from(places.num_permits()).unwrap_or(i64::MAX);
-        let leased = self.ctx.store.lease(self.run, lane.what, limit, now).await;
+        let takes = |(index, relay): (usize, &Arc<Relay>)| relay.room(feeder.what, feeder.waiting(index), now);
+        let takes: Vec<usize> = self.relays.iter().enumerate().map(takes).collect();
+        let mut room: Vec<usize> = takes.iter().enumerate().map(|(i, takes)| feeder.free(i).min(*takes)).collect();
+        let limit = room.iter().fold(0, |sum: usize, room| sum.saturating_add(*room)).min(feeder.most());
+        if limit == 0 {
+            return if takes.iter().any(|takes| *takes > 0) { Fed::Full } else { Fed::Nothing };
+        }
+        let leased = self.ctx.store.lease(self.run, feeder.what, i64::try_from(limit).unwrap_or(i64::MAX), now).await;
         telemetry::task_ended("lease", &leased);
         match leased {
+            Ok(leased) if leased.is_empty() => Fed::Nothing,
             Ok(leased) => {
-                if !leased.is_empty() {
-                    crate::failpoint!("lease");
-                }
-                lane.feed(leased, places)
+                crate::failpoint!("lease");
+                let turns = leased.into_iter().filter_map(|leased| self.dispatch(feeder, leased, &mut room, now));
+                self.put_off(turns.collect()).await;
+                Fed::Some
             }
             Err(_) => Fed::Nothing,
         }
+    }
+
+    /// Sends one on its way to the relay whose turn it is; when its domain may
+    /// have nothing more now at any of them, its turn.
+    fn dispatch(
+        &self,
+        feeder: &Feeder,
+        leased: Leased,
+        room: &mut [usize],
+        now: Timestamp,
+    ) -> Option<(i64, Timestamp)> {
+        let domain = leased.address.domain();
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut passed, mut later) = (Vec::new(), None::<Timestamp>);
+        while let Some(index) = turns.next(|index| room[index] > 0 && !passed.contains(&index)) {
+            match self.relays[index].admit(domain, now) {
+                Ok(admitted) => {
+                    room[index] -= 1;
+                    let in_hand = self.relays[index].in_hand(&self.ctx, domain);
+                    feeder.feed(index, leased, admitted, in_hand);
+                    return None;
+                }
+                Err(turn) => {
+                    passed.push(index);
+                    later = Some(later.map_or(turn, |later| later.min(turn)));
+                }
+            }
+        }
+        Some((leased.id, later.unwrap_or(now)))
+    }
+
+    async fn put_off(&self, turns: Vec<(i64, Timestamp)>) {
+        // Rows that cannot be put off now are taken back when the next run begins.
+        if let Err(error) = self.ledger.put_off(turns).await {
+            self.ledger_failed(&error);
+        }
+    }
+
+    /// No edition leaves now.
+    fn is_quiet(&self, now: Timestamp) -> bool {
+        let settings = &self.ctx.settings;
+        settings.mail.quiet_hours.is_some_and(|hours| hours.contain(settings.site.timezone, now))
     }
 
     fn doubt(&self, edition: Option<i64>) {
@@ -132,10 +211,5 @@ impl Engine {
         // When the store cannot say, the mark will.
         let edition = self.ctx.store.edition(number).await;
         edition.is_ok_and(|edition| edition.is_some_and(|edition| edition.state != State::Sending))
-    }
-
-    /// Nothing may be begun now.
-    fn must_wait(&self) -> bool {
-        self.stop.is_cancelled() || self.relay.is_down(self.ctx.now())
     }
 }

@@ -1,29 +1,87 @@
-//! Whether the relay is worth a try, as all workers know it.
+//! What all workers of a relay know of it: whether it is worth a try, and how
+//! fast mail may go to it.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard as StdGuard, PoisonError, RwLock};
 
+use chrono_tz::Tz;
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::context::Context;
 use crate::domain::Timestamp;
 use crate::domain::delivery::Report;
+use crate::domain::pace::{Domains, Pace};
 use crate::domain::time::Span;
+use crate::settings;
+use crate::store::Mail;
 
 /// How soon a relay is tried again that refused our login: more often could lock us out.
 const LOGIN_RETRY: Span = Span::minutes(15);
+/// What has to wait for the relay's rate for longer than this goes back, and
+/// to another relay if there is one.
+const PATIENCE: Span = Span::seconds(5);
+/// Editions are leased for so long ahead, for the feeder looks once a second.
+const AHEAD: Span = Span::seconds(2);
 
-/// Waits between tries while the relay cannot be reached.
-#[derive(Default)]
+/// One relay.
 pub(super) struct Relay {
+    /// Waits between tries while it cannot be reached.
     not_before: AtomicI64,
     failures: AtomicU32,
     /// A connection came about since the last failure.
     reached: AtomicBool,
     trial: Mutex<()>,
     trouble: RwLock<Option<String>>,
+    /// Something limits it: only then what follows is asked.
+    limited: AtomicBool,
+    pace: StdMutex<Pace>,
+    domains_limited: AtomicBool,
+    domains: StdMutex<Domains>,
+}
+
+/// Leave to hand one message over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Permit {
+    /// It is counted.
+    Go,
+    /// Not here for now.
+    Back,
+    /// Not before then.
+    Wait(Timestamp),
+}
+
+/// A message counted among those in hand for its domain.
+pub(super) struct InHand {
+    ctx: Arc<Context>,
+    relay: Arc<Relay>,
+    domain: String,
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.relay.domains().done(&self.domain);
+        self.ctx.wake.outbox.notify_one();
+    }
 }
 
 impl Relay {
+    /// As it is set up, and nothing known of it.
+    pub(super) fn new(settings: &settings::Relay, zone: Tz, now: Timestamp) -> Self {
+        let pace = Pace::new(&settings.rates, settings.warm_up, zone, now);
+        let domains = Domains::new(settings.per_domain.clone());
+        Self {
+            not_before: AtomicI64::default(),
+            failures: AtomicU32::default(),
+            reached: AtomicBool::default(),
+            trial: Mutex::default(),
+            trouble: RwLock::default(),
+            limited: AtomicBool::new(pace.is_limited()),
+            pace: StdMutex::new(pace),
+            domains_limited: AtomicBool::new(domains.are_limited()),
+            domains: StdMutex::new(domains),
+        }
+    }
+
     /// 5 s, 10 s, 20 s, ... up to five minutes between tries.
     pub(super) fn failed(&self, report: &Report, now: Timestamp) -> Timestamp {
         self.set_trouble(Some(report.reason()));
@@ -36,9 +94,13 @@ impl Relay {
     }
 
     /// It took a message.
-    pub(super) fn works(&self) {
+    pub(super) fn works(&self, domain: &str, now: Timestamp) {
         self.failures.store(0, Ordering::Relaxed);
         self.not_before.store(0, Ordering::Relaxed);
+        self.paced(|pace| pace.accepted(now));
+        if self.domains_limited.load(Ordering::Relaxed) {
+            self.with_domains(|domains| domains.accepted(domain, now));
+        }
     }
 
     /// A connection came about.
@@ -69,5 +131,119 @@ impl Relay {
 
     pub(super) fn is_down(&self, now: Timestamp) -> bool {
         self.not_before.load(Ordering::Relaxed) > now.0
+    }
+
+    /// Until when its rate is used up, when that is not over at once.
+    fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
+        if !self.limited.load(Ordering::Relaxed) {
+            return None;
+        }
+        let free = self.paced(|pace| pace.next_free(now));
+        (free > now.plus(PATIENCE)).then_some(free)
+    }
+
+    /// How many more may be leased for it, beside those that wait on the way.
+    pub(super) fn room(&self, what: Mail, waiting: usize, now: Timestamp) -> usize {
+        if self.is_down(now) || self.waits_until(now).is_some() {
+            return 0;
+        }
+        // Letters pass editions, so those that wait take nothing from them.
+        if what == Mail::Letters || !self.limited.load(Ordering::Relaxed) {
+            return usize::MAX;
+        }
+        let room = self.paced(|pace| pace.room(now, AHEAD));
+        usize::try_from(room).unwrap_or(usize::MAX).saturating_sub(waiting)
+    }
+
+    /// Leave to hand one over now, which is counted then.
+    pub(super) fn permit(&self, now: Timestamp) -> Permit {
+        if self.is_down(now) {
+            return Permit::Back;
+        }
+        if !self.limited.load(Ordering::Relaxed) {
+            return Permit::Go;
+        }
+        self.paced(|pace| match pace.next_free(now) {
+            free if free <= now => {
+                pace.take(now);
+                Permit::Go
+            }
+            free if free > now.plus(PATIENCE) => Permit::Back,
+            free => Permit::Wait(free),
+        })
+    }
+
+    /// How far back it has to be known what went to it.
+    pub(super) fn memory(&self) -> Option<Span> {
+        self.paced(|pace| pace.memory())
+    }
+
+    /// What went to it before, from the ledger.
+    pub(super) fn remember(&self, left: &[(Timestamp, u32)], now: Timestamp) {
+        self.paced(|pace| left.iter().for_each(|(at, many)| pace.remember(*at, *many, now)));
+    }
+
+    /// It asks to slow down: until when it is left alone, when that is new.
+    pub(super) fn slow(&self, now: Timestamp) -> Option<Timestamp> {
+        self.paced(|pace| pace.slow(now).then(|| pace.next_free(now)))
+    }
+
+    /// It has taken what it takes in a day: the same.
+    pub(super) fn spent(&self, now: Timestamp) -> Option<Timestamp> {
+        self.paced(|pace| pace.spent(now).then(|| pace.next_free(now)))
+    }
+
+    /// A domain asks through it to slow down: the same.
+    pub(super) fn slow_domain(&self, domain: &str, now: Timestamp) -> Option<Timestamp> {
+        let rate = self.paced(|pace| pace.rate(now));
+        self.with_domains(|domains| domains.slow(domain, rate, now).then(|| domains.recall(domain, now)).flatten())
+    }
+
+    /// Lets a message to `domain` take this relay: whether it was counted
+    /// against a limit.
+    ///
+    /// # Errors
+    /// When it may not now: its turn.
+    pub(super) fn admit(&self, domain: &str, now: Timestamp) -> Result<bool, Timestamp> {
+        if !self.domains_limited.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        self.with_domains(|domains| domains.admit(domain, now)).map(|()| true)
+    }
+
+    /// A new turn for a message whose domain asked for a pause since it was
+    /// let go, or got a limit.
+    pub(super) fn recall(&self, domain: &str, admitted: bool, now: Timestamp) -> Option<Timestamp> {
+        if !self.domains_limited.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.with_domains(|domains| match admitted {
+            true => domains.recall(domain, now),
+            false => domains.admit(domain, now).err(),
+        })
+    }
+
+    /// Counts an admitted message among those in hand for its domain, when they are limited.
+    pub(super) fn in_hand(self: &Arc<Self>, ctx: &Arc<Context>, domain: &str) -> Option<InHand> {
+        let counted = self.domains_limited.load(Ordering::Relaxed) && self.domains().are_counted();
+        counted.then(|| InHand { ctx: Arc::clone(ctx), relay: Arc::clone(self), domain: domain.to_owned() })
+    }
+
+    fn paced<T>(&self, act: impl FnOnce(&mut Pace) -> T) -> T {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = act(&mut pace);
+        self.limited.store(pace.is_limited(), Ordering::Relaxed);
+        answer
+    }
+
+    fn domains(&self) -> StdGuard<'_, Domains> {
+        self.domains.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with_domains<T>(&self, act: impl FnOnce(&mut Domains) -> T) -> T {
+        let mut domains = self.domains();
+        let answer = act(&mut domains);
+        self.domains_limited.store(domains.are_limited(), Ordering::Relaxed);
+        answer
     }
 }

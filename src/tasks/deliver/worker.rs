@@ -10,8 +10,10 @@ use tokio::sync::Mutex;
 
 use super::Engine;
 use super::lane::{Queue, Work};
+use super::relay::Relay;
 use crate::domain::Timestamp;
 use crate::domain::delivery::{self, Mark, Outcome, Phase, Report, Settlement, State};
+use crate::domain::pace::{self, Slow};
 use crate::domain::time::Span;
 use crate::settings::Uncertain;
 use crate::store::{Answer, Leased, Settling, StoreError};
@@ -39,6 +41,9 @@ struct Unsettled {
 /// Hands over one message at a time.
 pub(super) struct Worker {
     engine: Arc<Engine>,
+    relay: Arc<Relay>,
+    /// Its place among the relays.
+    index: usize,
     connection: Option<Box<dyn Connection>>,
     /// Nothing was handed over on this connection yet.
     fresh: bool,
@@ -61,19 +66,21 @@ impl Asked {
 }
 
 impl Worker {
-    pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, connection: None, fresh: true, unsettled: None }
+    pub(super) fn new(engine: Arc<Engine>, index: usize) -> Self {
+        let relay = Arc::clone(&engine.relays[index]);
+        Self { engine, relay, index, connection: None, fresh: true, unsettled: None }
     }
 
     /// Works until the queue ends.
     pub(super) async fn run(mut self, queue: Arc<Mutex<Queue>>) {
+        let (engine, relay) = (Arc::clone(&self.engine), Arc::clone(&self.relay));
         let mut next = None;
         loop {
             let hand = match next.take() {
                 Some(hand) => hand,
                 None => {
                     self.confirm().await;
-                    let work = async { queue.lock().await.next().await };
+                    let work = async { queue.lock().await.next(&relay, &engine.ctx, &engine.stop).await };
                     match tokio::time::timeout(IDLE.duration(), work).await {
                         Ok(Some(work)) => match self.prepare(work).await {
                             Some(hand) => hand,
@@ -87,7 +94,7 @@ impl Worker {
                     }
                 }
             };
-            let spare = queue.try_lock().ok().and_then(|mut queue| queue.spare());
+            let spare = queue.try_lock().ok().and_then(|mut queue| queue.spare(&relay, &engine.ctx));
             next = match spare {
                 Some(work) => self.prepare(work).await,
                 None => None,
@@ -101,8 +108,18 @@ impl Worker {
     /// Writes the letter; a delivery that can never be written is refused, with the reason.
     async fn prepare(&mut self, work: Work) -> Option<Hand> {
         let engine = Arc::clone(&self.engine);
-        if engine.must_wait() || engine.is_called_off(&work.leased).await {
+        let now = engine.ctx.now();
+        let is_quiet = work.leased.edition.is_some() && engine.is_quiet(now);
+        if !work.may_go || self.must_wait() || is_quiet || engine.is_called_off(&work.leased).await {
             engine.give_back(&work.leased).await;
+            return None;
+        }
+        if let Some(turn) = self.relay.recall(work.leased.address.domain(), work.admitted, now) {
+            match engine.relays.len() {
+                1 => engine.put_off(vec![(work.leased.id, turn)]).await,
+                // It may be another's turn at once.
+                _ => engine.give_back(&work.leased).await,
+            }
             return None;
         }
         let error = match letter::write(&engine.ctx, &engine.variants, &work.leased).await {
@@ -147,7 +164,7 @@ impl Worker {
             Asked::FAILED => self.settle(leased, Report::withheld(report.phase), started).await,
             _ if !usable && report.is_untried() => self.untried(leased, report, fresh, started).await,
             _ => {
-                engine.learn(leased, &report);
+                self.learn(leased, &report);
                 self.settle(leased, report, started).await;
             }
         }
@@ -155,8 +172,13 @@ impl Worker {
 
     /// The connection was at its end before the relay had a word for this message.
     async fn untried(&mut self, leased: &Leased, report: Report, fresh: bool, started: Timestamp) {
-        if fresh {
-            self.engine.relay_failed(&report);
+        if pace::slow(&report).is_some() {
+            self.learn(leased, &report);
+            if report.phase == Phase::Rcpt {
+                return self.settle(leased, report, started).await;
+            }
+        } else if fresh {
+            self.relay_failed(&report);
             if report.phase == Phase::Rcpt {
                 // It could be this recipient that the relay hangs up on: that counts, or it would be tried for ever.
                 return self.settle(leased, report, started).await;
@@ -167,7 +189,7 @@ impl Worker {
 
     /// A usable connection, when there is or can be one.
     async fn connected(&mut self) -> Option<Box<dyn Connection>> {
-        if self.engine.must_wait() {
+        if self.must_wait() {
             self.hang_up().await;
             return None;
         }
@@ -175,22 +197,65 @@ impl Worker {
             return self.connection.take();
         }
         self.hang_up().await;
-        let _turn = self.engine.relay.turn().await;
-        if self.engine.must_wait() {
+        let relay = Arc::clone(&self.relay);
+        let _turn = relay.turn().await;
+        if self.must_wait() {
             return None;
         }
-        let transport = &self.engine.ctx.transport;
+        let transport = &self.engine.ctx.relays[self.index];
         match transport.connect().await {
             Ok(connection) => {
-                self.engine.relay.reached();
+                relay.reached();
                 telemetry::relay_connected(transport.name());
                 self.fresh = true;
                 Some(connection)
             }
             Err(report) => {
-                self.engine.relay_failed(&report);
+                self.relay_failed(&report);
                 None
             }
+        }
+    }
+
+    /// Nothing may be begun now.
+    fn must_wait(&self) -> bool {
+        self.engine.stop.is_cancelled() || self.relay.is_down(self.engine.ctx.now())
+    }
+
+    /// What the ledger calls the relay.
+    fn name(&self) -> &str {
+        self.engine.ctx.relays[self.index].name()
+    }
+
+    fn relay_failed(&self, report: &Report) {
+        let now = self.engine.ctx.now();
+        // Workers that fail together count as one failure.
+        if !self.relay.is_down(now) {
+            telemetry::relay_failed(self.name(), &report.reason(), self.relay.failed(report, now));
+        }
+    }
+
+    /// What a report says of more than its own delivery.
+    fn learn(&self, leased: &Leased, report: &Report) {
+        let (now, domain) = (self.engine.ctx.now(), leased.address.domain());
+        if report.outcome == Outcome::Accepted {
+            return self.relay.works(domain, now);
+        }
+        match pace::slow(report) {
+            Some(Slow::Domain) => {
+                if let Some(again) = self.relay.slow_domain(domain, now) {
+                    telemetry::domain_slowed(domain, &report.reason(), again);
+                }
+            }
+            Some(asked) => {
+                let again = if asked == Slow::Quota { self.relay.spent(now) } else { self.relay.slow(now) };
+                if let Some(again) = again {
+                    telemetry::relay_slowed(self.name(), &report.reason(), again);
+                }
+            }
+            None if report.concerns_relay() => self.relay_failed(report),
+            None if report.is_about_us() => self.engine.doubt(leased.edition),
+            None => {}
         }
     }
 
@@ -208,7 +273,7 @@ impl Worker {
             delivery: leased.id,
             settlement: self.engine.settlement(leased, &report, ended),
             report,
-            relay: self.engine.ctx.transport.name().to_owned(),
+            relay: self.name().to_owned(),
             started,
             ended,
         };
@@ -264,7 +329,7 @@ impl Engine {
     }
 
     /// Says so once, however many workers find it out.
-    fn ledger_failed(&self, error: &StoreError) {
+    pub(super) fn ledger_failed(&self, error: &StoreError) {
         if !self.unusable.swap(true, Ordering::Relaxed) {
             telemetry::ledger_failed(&error.to_string());
         }
@@ -273,25 +338,6 @@ impl Engine {
     fn ledger_works(&self) {
         if self.unusable.load(Ordering::Relaxed) && self.unusable.swap(false, Ordering::Relaxed) {
             telemetry::ledger_works();
-        }
-    }
-
-    fn relay_failed(&self, report: &Report) {
-        let now = self.ctx.now();
-        // Workers that fail together count as one failure.
-        if !self.relay.is_down(now) {
-            telemetry::relay_failed(self.ctx.transport.name(), &report.reason(), self.relay.failed(report, now));
-        }
-    }
-
-    /// What a report says of more than its own delivery.
-    fn learn(&self, leased: &Leased, report: &Report) {
-        if report.outcome == Outcome::Accepted {
-            self.relay.works();
-        } else if report.concerns_relay() {
-            self.relay_failed(report);
-        } else if report.is_about_us() {
-            self.doubt(leased.edition);
         }
     }
 
