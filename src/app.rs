@@ -217,6 +217,11 @@ impl Delivery {
         self.engine.trouble()
     }
 
+    /// Whether mail has to wait: every relay is down or has had what it may have now.
+    pub fn is_waiting(&self) -> bool {
+        self.engine.is_waiting()
+    }
+
     /// Stops leasing, finishes what is in hand, ends the run.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 use postroom::app::{self, Delivery};
 use postroom::context::{Clock, Context, Ids};
+use postroom::domain::delivery::State;
 use postroom::domain::edition::Edition;
 use postroom::domain::time::Span;
 use postroom::domain::{Cadence, Fault, Timestamp};
@@ -232,26 +233,24 @@ impl Office {
 
     /// Lets time pass until every delivery is settled, whatever the relay's troubles.
     pub async fn run_to_end(&self) {
-        let troubled = || self.delivery.as_ref().is_some_and(|delivery| delivery.trouble().is_some());
         for _ in 0..500 {
             self.wait(Span::minutes(2));
-            self.tend().await;
-            // While the relay is not tried nothing is in hand; then the clock has to move.
-            let is_quiet =
-                async || self.books.due(self.ctx.now()).await == 0 || (troubled() && self.books.in_hand().await == 0);
-            self.until("the outbox has nothing to do", is_quiet).await;
+            self.hand_over_or_wait().await;
             if self.books.open().await == 0 {
-                return self.tend().await;
+                return;
             }
         }
         panic!("not settled: {:#?}", self.books.deliveries().await);
     }
 
-    /// The same where the relay may not be to be reached: then nothing is in hand until the clock moves.
-    pub async fn hand_over_or_be_refused(&self) {
-        let troubled = || self.delivery.as_ref().is_some_and(|delivery| delivery.trouble().is_some());
-        let is_quiet =
-            async || self.books.due(self.ctx.now()).await == 0 || (troubled() && self.books.in_hand().await == 0);
+    /// Hands over what may go while the clock stands still: a relay that is down or at its rate leaves the rest queued
+    /// or on the way to it.
+    pub async fn hand_over_or_wait(&self) {
+        let is_waiting = || self.delivery.as_ref().is_some_and(|delivery| delivery.is_waiting());
+        let is_quiet = async || {
+            self.books.due(self.ctx.now()).await == 0
+                || (is_waiting() && self.books.count(State::HandingOver).await == 0 && is_waiting())
+        };
         self.tend().await;
         self.until("the outbox has nothing to do", is_quiet).await;
         self.tend().await;

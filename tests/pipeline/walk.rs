@@ -74,7 +74,7 @@ impl Walk {
         self.told.push(format!("{minutes} min"));
         self.office.wait(Span::minutes(minutes));
         self.office.compose().await;
-        self.office.hand_over_or_be_refused().await;
+        self.office.hand_over_or_wait().await;
     }
 
     fn publish(&mut self) {
@@ -199,7 +199,7 @@ impl Walk {
             self.office.wait(Span::hours(8));
             self.office.compose().await;
             self.approve().await;
-            self.office.hand_over_or_be_refused().await;
+            self.office.hand_over_or_wait().await;
         }
         let given = self.office.books.given().await;
         let posts = self.office.ctx.store.public_posts(self.office.ctx.now()).await.unwrap();

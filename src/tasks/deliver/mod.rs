@@ -77,6 +77,12 @@ impl Engine {
         troubles?.into_iter().next()
     }
 
+    /// Whether mail has to wait: every relay is down or has had what it may have now.
+    pub fn is_waiting(&self) -> bool {
+        let now = self.ctx.now();
+        self.relays.iter().all(|relay| relay.is_waited_for(now))
+    }
+
     /// Runs until stopped; `tick` says when to look again with nothing else to wake it.
     pub async fn run(self: Arc<Self>, mut tick: watch::Receiver<u64>) {
         self.remember(&mut tick).await;

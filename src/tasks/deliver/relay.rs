@@ -133,6 +133,11 @@ impl Relay {
         self.not_before.load(Ordering::Relaxed) > now.0
     }
 
+    /// Nothing may go to it now.
+    pub(super) fn is_waited_for(&self, now: Timestamp) -> bool {
+        self.is_down(now) || self.limited.load(Ordering::Relaxed) && self.paced(|pace| pace.next_free(now)) > now
+    }
+
     /// Until when its rate is used up, when that is not over at once.
     fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
         if !self.limited.load(Ordering::Relaxed) {
