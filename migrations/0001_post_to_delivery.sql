@@ -170,6 +170,18 @@ CREATE TABLE runs (
     stopped BIGINT
 );
 
+-- What mail waits for while a run goes on, in its own order: told by it, so that
+-- every other process can tell the operator.
+CREATE TABLE waits (
+    run_id   BIGINT NOT NULL REFERENCES runs (id),
+    position BIGINT NOT NULL,
+    relay    TEXT   NOT NULL,
+    domain   TEXT,
+    reason   TEXT   NOT NULL,
+    until    BIGINT NOT NULL,
+    PRIMARY KEY (run_id, position)
+);
+
 -- One row while the operator has stopped all sending: no mark is granted then,
 -- but for the operator's own test mail.
 CREATE TABLE pauses (

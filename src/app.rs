@@ -310,7 +310,8 @@ async fn watch_archive(
     if let Err(fault) = &watching {
         telemetry::archive_fault(fault);
     }
-    let mut next = ctx.now().plus(ctx.settings.archive.rescan);
+    // What was written since the first look, and before the watcher listened, gave no hint.
+    let mut next = ctx.now();
     loop {
         let hint = tokio::select! {
             () = stop.cancelled() => return,

@@ -20,13 +20,13 @@ fn postroom(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-struct Answer {
-    code: i32,
-    out: String,
-    err: String,
+pub struct Answer {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
-fn run(folder: &Path, arguments: &[&str]) -> Answer {
+pub fn run(folder: &Path, arguments: &[&str]) -> Answer {
     answer(postroom(folder, arguments).stdin(Stdio::null()).output().unwrap())
 }
 

@@ -22,6 +22,7 @@ mod serve;
 mod stage;
 mod status;
 mod subscribers;
+mod waiting;
 mod why;
 
 use std::io::{BufWriter, Write};

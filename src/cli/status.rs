@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::arguments::StatusOptions;
 use super::stage::Desk;
+use super::waiting::Waiting;
 use super::{Failure, Stage, editions, output};
 use crate::domain::Timestamp;
 use crate::domain::delivery::{State as DeliveryState, Tally};
@@ -22,6 +23,7 @@ struct Picture {
     editions: Vec<(Edition, Tally, Option<Pace>)>,
     next: Vec<Due>,
     outbox: Outbox,
+    waiting: Waiting,
     subscriptions: Vec<SubscriptionCount>,
 }
 
@@ -75,6 +77,7 @@ async fn look(desk: &Desk, now: Timestamp) -> Result<Picture, Failure> {
         editions: found,
         next: desk.store.next_slots().await?,
         outbox: desk.store.outbox().await?,
+        waiting: Waiting::look(desk, now).await?,
         subscriptions: desk.store.subscription_counts().await?,
     })
 }
@@ -112,6 +115,7 @@ fn json(picture: &Picture, out: &mut dyn Write) -> Result<(), Failure> {
             "oldest": outbox.oldest.map(|at| at.rfc3339()),
             "next_try": outbox.next_try.map(|at| at.rfc3339()),
         },
+        "waiting": picture.waiting.object(),
         "subscriptions": picture.subscriptions.iter().map(count).collect::<Vec<_>>(),
     });
     Ok(output::json(out, object)?)
@@ -149,6 +153,9 @@ async fn text(desk: &Desk, picture: &Picture, now: Timestamp, out: &mut dyn Writ
     }
     next(desk, picture, out)?;
     outbox(desk, &picture.outbox, now, out)?;
+    if picture.outbox.open > 0 {
+        picture.waiting.text(desk.settings.site.timezone, now, out)?;
+    }
     readers(&picture.subscriptions, out)
 }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::arguments::Why;
 use super::stage::Desk;
+use super::waiting::Waiting;
 use super::{Failure, Stage, editions, output, subscribers};
 use crate::domain::delivery::State;
 use crate::domain::subscription::{Status, Subscription};
@@ -49,8 +50,9 @@ async fn story(desk: &Desk, address: &Address, json: bool, out: &mut dyn Write) 
     if deliveries.is_empty() {
         writeln!(out, "  no mail yet. What comes next: postroom plan")?;
     }
+    let waiting = Waiting::look(desk, desk.now).await?;
     for (row, attempts) in &deliveries {
-        writeln!(out, "  {}", mail(desk, row).await?)?;
+        writeln!(out, "  {}", mail(desk, &waiting, row).await?)?;
         for attempt in attempts {
             writeln!(out, "    {}", tried(desk, attempt))?;
         }
@@ -71,16 +73,20 @@ fn told_in_json(row: &DeliveryRow, attempts: &[AttemptRow]) -> serde_json::Value
 }
 
 /// `Fri 22 May 2026 09:00 Europe/Berlin  edition 41 "..." accepted`
-async fn mail(desk: &Desk, row: &DeliveryRow) -> Result<String, Failure> {
-    let what = match row.edition {
-        Some(number) => {
-            let subject = desk.store.edition(number).await?.map(|edition| edition.subject).unwrap_or_default();
-            format!("edition {number} \"{}\"", output::plain(&subject))
-        }
+async fn mail(desk: &Desk, waiting: &Waiting, row: &DeliveryRow) -> Result<String, Failure> {
+    let edition = match row.edition {
+        Some(number) => desk.store.edition(number).await?,
+        None => None,
+    };
+    let what = match &edition {
+        Some(edition) => format!("edition {} \"{}\"", edition.number, output::plain(&edition.subject)),
         None => format!("{} mail", row.kind.as_str()),
     };
-    let when = output::time(row.settled.unwrap_or(row.created), desk.settings.site.timezone);
-    Ok(format!("{when}  {what}: {}", state(desk, row)))
+    let zone = desk.settings.site.timezone;
+    let when = output::time(row.settled.unwrap_or(row.created), zone);
+    let wait = waiting.reason(row, edition.map(|edition| edition.state), zone, desk.now);
+    let wait = wait.map(|why| format!("; {why}")).unwrap_or_default();
+    Ok(format!("{when}  {what}: {}{wait}", state(desk, row)))
 }
 
 /// `accepted`, `refused (550 5.1.1 no such user)`, `queued, next try 09:14`

@@ -9,6 +9,7 @@ mod ingest;
 mod ledger;
 mod operator;
 mod outbox;
+mod pace;
 mod posts;
 mod reports;
 mod schedules;

@@ -5,7 +5,6 @@ use sqlx::Row;
 use super::{Result, Store, StoreError, instant, maybe_instant, word};
 use crate::domain::delivery::Kind;
 use crate::domain::subscription::Subscription;
-use crate::domain::time::Span;
 use crate::domain::{Address, Timestamp};
 
 /// The two kinds of mail, which are leased apart so that one never waits behind the other.
@@ -87,6 +86,7 @@ impl Store {
             .fetch_one(&mut *tx)
             .await?
             .try_get(0)?;
+        sqlx::query("DELETE FROM waits").execute(&mut *tx).await?;
         sqlx::query(
             "INSERT INTO attempts (delivery_id, number, run_id, relay, started, ended, phase, outcome, text)
              SELECT id, attempts + 1, run_id, '', $1, $1, 'dot', 'uncertain', 'stopped during hand-over'
@@ -120,43 +120,9 @@ impl Store {
     pub async fn end_run(&self, run: i64, now: Timestamp) -> Result<()> {
         let mut tx = self.begin().await?;
         sqlx::query("UPDATE runs SET stopped = $1 WHERE id = $2").bind(now.0).bind(run).execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM waits").execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(())
-    }
-
-    /// What reached MAIL at a relay within a span up to now, in sixtieths of
-    /// it: when, and how many. What a crash cut short counts for every relay.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn handed_over(&self, relay: &str, span: Span, now: Timestamp) -> Result<Vec<(Timestamp, u32)>> {
-        let since = now.minus(span);
-        let rows = sqlx::query(
-            "SELECT MAX(ended) AS at, COUNT(*) AS many FROM attempts
-             WHERE id >= $1 AND ended > $2 AND relay IN ($3, '') AND phase <> 'connect' GROUP BY ended / $4",
-        )
-        .bind(self.first_attempt_since(since).await?)
-        .bind(since.0)
-        .bind(relay)
-        .bind((span.0 / 60).max(1))
-        .fetch_all(&self.db.reader)
-        .await?;
-        rows.iter().map(|row| Ok((instant(row, "at")?, row.try_get("many")?))).collect()
-    }
-
-    /// The first attempt that ended after an instant, or one before it: they
-    /// are kept for ever, in the order they ended, and need no index for that.
-    async fn first_attempt_since(&self, since: Timestamp) -> Result<i64> {
-        let row = sqlx::query("SELECT COALESCE(MIN(id), 1), COALESCE(MAX(id), 1) FROM attempts");
-        let row = row.fetch_one(&self.db.reader).await?;
-        let (mut low, mut high): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let row = sqlx::query("SELECT ended FROM attempts WHERE id >= $1 ORDER BY id LIMIT 1");
-            let row = row.bind(middle).fetch_one(&self.db.reader).await?;
-            if row.try_get::<i64, _>(0)? > since.0 { high = middle } else { low = middle + 1 }
-        }
-        Ok(low)
     }
 
     /// Leases up to `limit` deliveries that may be handed over now: letters as

@@ -307,6 +307,13 @@ impl Office {
         self.ctx.store.cancel_edition(number, "by the operator", self.ctx.now()).await.unwrap()
     }
 
+    /// What a command of the operator's says.
+    pub async fn command(&self, arguments: &[&str]) -> String {
+        let answer = crate::cli::run(self.folder.path(), arguments);
+        assert_eq!(answer.code, 0, "{}", answer.err);
+        answer.out
+    }
+
     /// Stops, and holds the ledger against the relay's journal.
     pub async fn close(mut self) {
         if self.delivery.is_some() {

@@ -73,6 +73,16 @@ impl Office {
     }
 }
 
+/// `status` says why mail waits, and `why` that this concerns a reader who waits because of `what`.
+async fn tells(office: &Office, wait: &str, what: &str) {
+    office.until("it is told", async || !office.ctx.store.waits().await.unwrap().is_empty()).await;
+    let status = office.command(&["status"]).await;
+    assert!(status.contains(&format!("Waiting: {wait}")), "{status}");
+    let waits = office.books.deliveries().await.into_iter().find(|entry| entry.state == State::Queued).unwrap();
+    let story = office.command(&["why", &waits.address]).await;
+    assert!(story.contains(&format!("; {what}: ")), "{story}");
+}
+
 fn to_domain(sink: &Sink, domain: &str) -> usize {
     sink.accepted().iter().filter(|message| message.to.ends_with(domain)).count()
 }
@@ -85,6 +95,8 @@ fn tries(sink: &Sink, domain: &str) -> usize {
 async fn a_rate_is_kept_and_a_restart_does_not_exceed_it() {
     let mut office = with("rate = [\"10/m\", \"25/h\"]", Script::new(), &crowd(40, "r", "a.test")).await;
     office.comes_to(10).await;
+    let name = office.sink.addr.to_string();
+    tells(&office, &format!("{name}: it has had what it may have by its rates"), &name).await;
     office.wait(Span::seconds(55));
     office.stop().await;
     office.start().await;
@@ -158,6 +170,8 @@ async fn a_full_provider_waits_alone_and_everything_arrives() {
                 assert_eq!(entry.state, State::Queued);
                 assert!(wait > Span(0) && wait <= Span::minutes(if entry.attempts > 0 { 13 } else { 10 }), "{entry:?}");
             }
+            let wait = format!("mail to full.test by {}: asked to slow down: {reply}", office.sink.addr);
+            tells(&office, &wait, "full.test").await;
             office.sink.becomes(Script::new());
             let took = office.to_the_end(Span::seconds(30)).await;
             assert_eq!(to_domain(&office.sink, "full.test"), 60, "{reply} at {step:?}");
@@ -219,6 +233,8 @@ async fn a_spent_quota_rests_the_relay_for_an_hour() {
     office.comes_to(0).await;
     let tried = tries(&office.sink, "a.test");
     assert!(tried <= 9, "{tried} tries");
+    let name = office.sink.addr.to_string();
+    tells(&office, &format!("{name}: asked to slow down: 454 Throttling failure"), &name).await;
     office.sink.becomes(Script::new());
     office.wait(Span::minutes(59));
     office.comes_to(0).await;

@@ -9,7 +9,7 @@ use super::{Rate, Throttle, Window};
 
 /// Nothing is put off for longer than this.
 const FARTHEST: Span = Span::minutes(10);
-/// Domains remembered; beyond this those without a limit of their own are forgotten.
+/// So many domains are remembered without a look at who may be forgotten.
 const REMEMBERED: usize = 10_000;
 
 /// What the operator allows every recipient domain.
@@ -55,15 +55,19 @@ struct Domain {
     in_hand: u32,
     /// Up to when turns are given away.
     reserved: Timestamp,
+    /// The words in which it asked to slow down.
+    asked: String,
 }
 
 impl Domain {
     fn new(rates: &[Rate], now: Timestamp) -> Self {
         let windows = rates.iter().copied().map(Window::new).collect();
-        Self { windows, throttle: None, meter: Meter::new(now), in_hand: 0, reserved: Timestamp(i64::MIN) }
+        let reserved = Timestamp(i64::MIN);
+        Self { windows, throttle: None, meter: Meter::new(now), in_hand: 0, reserved, asked: String::new() }
     }
 
     fn next_free(&mut self, connections: Option<u32>, now: Timestamp) -> Timestamp {
+        self.throttle.take_if(|throttle| throttle.is_over(now));
         let throttled = self.throttle.as_ref().map_or(now, |throttle| throttle.next_free(now));
         let free = self.windows.iter_mut().map(|window| window.next_free(now)).fold(throttled, Timestamp::max);
         if connections.is_some_and(|most| self.in_hand >= most) { free.max(now.plus(Span(1))) } else { free }
@@ -88,8 +92,11 @@ impl Domain {
         self.reserved
     }
 
-    fn is_idle(&self) -> bool {
-        self.throttle.is_none() && self.in_hand == 0
+    /// Nothing is lost when it is forgotten: what left of late is far from its limit.
+    fn is_idle(&mut self, now: Timestamp) -> bool {
+        self.in_hand == 0
+            && self.throttle.as_ref().is_none_or(|throttle| throttle.is_over(now))
+            && self.windows.iter_mut().all(|window| window.is_half_free(now))
     }
 }
 
@@ -98,12 +105,14 @@ impl Domain {
 pub struct Domains {
     usual: PerDomain,
     known: HashMap<String, Domain>,
+    /// With so many known it is looked for those that may be forgotten.
+    most: usize,
 }
 
 impl Domains {
     /// Each with these limits.
     pub fn new(usual: PerDomain) -> Self {
-        Self { usual, known: HashMap::new() }
+        Self { usual, known: HashMap::new(), most: REMEMBERED }
     }
 
     /// Whether any domain is limited at present.
@@ -151,18 +160,32 @@ impl Domains {
         }
     }
 
-    /// The domain asks to slow down; `all` is what the relay accepts a second.
-    /// Whether that is news.
-    pub fn slow(&mut self, domain: &str, all: f64, now: Timestamp) -> bool {
-        let rates = &self.usual.rates;
-        let known = self.known.entry(domain.to_owned()).or_insert_with(|| Domain::new(rates, now));
-        match &mut known.throttle {
+    /// The domain asks to slow down, in these words; `all` is what the relay
+    /// accepts a second. Whether that is news.
+    pub fn slow(&mut self, domain: &str, asked: &str, all: f64, now: Timestamp) -> bool {
+        let known = self.remembered(domain, now);
+        let is_news = match &mut known.throttle {
             Some(throttle) => throttle.slow(now),
             None => {
                 known.throttle = Some(Throttle::new(all, now));
                 true
             }
+        };
+        if is_news {
+            asked.clone_into(&mut known.asked);
         }
+        is_news
+    }
+
+    /// Who is slowed: domain, the words in which it asked, and the end of the pause; by name.
+    pub fn slowed(&self, now: Timestamp) -> Vec<(&str, &str, Timestamp)> {
+        let slowed = self.known.iter().filter_map(|(name, domain)| {
+            let throttle = domain.throttle.as_ref().filter(|throttle| !throttle.is_over(now))?;
+            Some((name.as_str(), domain.asked.as_str(), throttle.paused_until()))
+        });
+        let mut slowed: Vec<_> = slowed.collect();
+        slowed.sort_unstable();
+        slowed
     }
 
     /// A message to the domain was accepted.
@@ -172,20 +195,31 @@ impl Domains {
         if known.throttle.as_mut().is_some_and(|throttle| !throttle.accepted(now)) {
             known.throttle = None;
         }
-        if self.usual.is_none() && known.is_idle() {
+        if self.usual.is_none() && known.throttle.is_none() {
             self.known.remove(domain);
         }
     }
 
     /// The domain when it is limited.
     fn known(&mut self, domain: &str, now: Timestamp) -> Option<&mut Domain> {
-        if !self.usual.is_none() && !self.known.contains_key(domain) {
-            if self.known.len() >= REMEMBERED {
-                self.known.retain(|_, domain| !domain.is_idle());
-            }
-            self.known.insert(domain.to_owned(), Domain::new(&self.usual.rates, now));
+        if !self.usual.is_none() {
+            return Some(self.remembered(domain, now));
+        }
+        let known = self.known.get(domain)?;
+        if known.throttle.as_ref().is_none_or(|throttle| throttle.is_over(now)) {
+            self.known.remove(domain);
         }
         self.known.get_mut(domain)
+    }
+
+    fn remembered(&mut self, domain: &str, now: Timestamp) -> &mut Domain {
+        if !self.known.contains_key(domain) && self.known.len() >= self.most {
+            self.known.retain(|_, domain| !domain.is_idle(now));
+            // Should most of them stay, the next look is far off: looking costs little for each that comes.
+            self.most = REMEMBERED.max(2 * self.known.len());
+        }
+        let rates = &self.usual.rates;
+        self.known.entry(domain.to_owned()).or_insert_with(|| Domain::new(rates, now))
     }
 }
 
@@ -222,7 +256,7 @@ mod tests {
     #[test]
     fn who_asks_to_slow_down_waits_alone_and_is_forgotten_once_it_takes_everything() {
         let mut domains = domains(&[]);
-        domains.slow("full.test", 100.0, NOW);
+        domains.slow("full.test", "too much", 100.0, NOW);
         assert!(domains.are_limited());
         assert_eq!(domains.admit("other.test", NOW), Ok(()));
         let turns: Vec<i64> = (0..3).map(|_| domains.admit("full.test", NOW).unwrap_err().since(NOW).0).collect();
@@ -237,6 +271,39 @@ mod tests {
             }
             assert!(now.since(NOW) < Span::minutes(10));
         }
+    }
+
+    #[test]
+    fn who_asked_is_told_in_its_own_words() {
+        let mut domains = domains(&[]);
+        assert!(domains.slow("b.test", "too much", 10.0, NOW));
+        assert!(!domains.slow("b.test", "still too much", 10.0, NOW), "of the same moment");
+        assert!(domains.slow("a.test", "slow down", 10.0, NOW));
+        let end = NOW.plus(Span::seconds(1));
+        assert_eq!(domains.slowed(NOW), [("a.test", "slow down", end), ("b.test", "too much", end)]);
+        let later = NOW.plus(Span::hours(4));
+        assert_eq!(domains.slowed(later), []);
+        let mut admit = || domains.admit("a.test", later);
+        assert_eq!((admit(), admit(), admit()), (Ok(()), Ok(()), Ok(())), "it is forgiven");
+    }
+
+    #[test]
+    fn however_many_domains_there_are_those_far_from_their_limits_are_forgotten() {
+        let mut domains = domains(&["3/h"]);
+        for _ in 0..3 {
+            assert_eq!(domains.admit("full.test", NOW), Ok(()));
+        }
+        domains.slow("slow.test", "too much", 10.0, NOW);
+        for n in 0..5 * REMEMBERED {
+            assert_eq!(domains.admit(&format!("d{n}.test"), NOW), Ok(()));
+            assert!(domains.known.len() <= REMEMBERED);
+        }
+        assert!(domains.admit("full.test", NOW).is_err() && domains.admit("slow.test", NOW).is_err());
+        let later = NOW.plus(Span::hours(4));
+        for n in 0..REMEMBERED {
+            domains.slow(&format!("s{n}.test"), "too much", 10.0, later);
+        }
+        assert!(!domains.known.contains_key("slow.test") && !domains.known.contains_key("full.test"));
     }
 
     #[test]
@@ -265,7 +332,7 @@ mod tests {
         #[test]
         fn turns_are_ahead_and_spread(rate in 0.02_f64..500.0, crowd in 1_usize..3_000) {
             let mut domains = domains(&[]);
-            domains.slow("full.test", rate * 2.0, NOW);
+            domains.slow("full.test", "", rate * 2.0, NOW);
             let mut seconds = HashMap::<i64, usize>::new();
             for _ in 0..crowd {
                 let turn = domains.admit("full.test", NOW).unwrap_err();

@@ -18,9 +18,24 @@ mod relay;
 mod throttle;
 mod turns;
 
+use crate::domain::Timestamp;
+
 pub use domains::{Domains, PerDomain};
 pub use quiet::QuietHours;
 pub use rate::{Rate, WarmUp, Window};
 pub use relay::Pace;
 pub use throttle::{Slow, Throttle, slow};
 pub use turns::Turns;
+
+/// Something that mail waits for; told to the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// What the ledger calls the relay.
+    pub relay: String,
+    /// Only mail for this domain waits; without one all of the relay's.
+    pub domain: Option<String>,
+    /// `it asked to slow down: 451 4.3.0 too busy`
+    pub reason: String,
+    /// When it is tried again, or its pause was over.
+    pub until: Timestamp,
+}

@@ -150,6 +150,11 @@ impl Window {
         self.sum
     }
 
+    /// Half of the limit or more is left.
+    pub fn is_half_free(&mut self, now: Timestamp) -> bool {
+        self.sum(now) * 2 <= self.limit
+    }
+
     /// How many may leave from now until `ahead` is over, nearly.
     pub fn room(&mut self, now: Timestamp, ahead: Span) -> u64 {
         self.advance(now);

@@ -19,6 +19,8 @@ pub struct Pace {
     throttle: Option<Throttle>,
     meter: Meter,
     paused_until: Timestamp,
+    /// The words in which it asked to slow down.
+    asked: String,
 }
 
 impl Pace {
@@ -31,6 +33,7 @@ impl Pace {
             throttle: None,
             meter: Meter::new(now),
             paused_until: Timestamp(i64::MIN),
+            asked: String::new(),
         }
     }
 
@@ -58,6 +61,7 @@ impl Pace {
 
     /// When the next may leave: `now` when it may at once.
     pub fn next_free(&mut self, now: Timestamp) -> Timestamp {
+        self.throttle.take_if(|throttle| throttle.is_over(now));
         let throttled = self.throttle.as_ref().map_or(now, |throttle| throttle.next_free(now));
         if self.paused_until <= now || self.paused_until > now.plus(QUOTA_PAUSE) {
             self.paused_until = Timestamp(i64::MIN);
@@ -83,23 +87,37 @@ impl Pace {
         self.all(now).map(|window| window.room(now, ahead)).fold(throttled, u64::min)
     }
 
-    /// It asks to slow down; whether that is news.
-    pub fn slow(&mut self, now: Timestamp) -> bool {
+    /// It asks to slow down, in these words; whether that is news.
+    pub fn slow(&mut self, asked: &str, now: Timestamp) -> bool {
         let rate = self.rate(now);
-        match &mut self.throttle {
+        let is_news = match &mut self.throttle {
             Some(throttle) => throttle.slow(now),
             None => {
                 self.throttle = Some(Throttle::new(rate, now));
                 true
             }
+        };
+        if is_news {
+            asked.clone_into(&mut self.asked);
         }
+        is_news
     }
 
-    /// It has taken what it takes in a day; whether that is news.
-    pub fn spent(&mut self, now: Timestamp) -> bool {
+    /// It has taken what it takes in a day, it says; whether that is news.
+    pub fn spent(&mut self, asked: &str, now: Timestamp) -> bool {
         let is_news = self.paused_until <= now;
         self.paused_until = now.plus(QUOTA_PAUSE);
+        if is_news {
+            asked.clone_into(&mut self.asked);
+        }
         is_news
+    }
+
+    /// The words in which it asked to slow down, while it is slowed, and the end of the pause.
+    pub fn slowed(&self) -> Option<(&str, Timestamp)> {
+        let throttled = self.throttle.as_ref().map(Throttle::paused_until);
+        let spent = (self.paused_until.0 > 0).then_some(self.paused_until);
+        throttled.max(spent).map(|until| (self.asked.as_str(), until))
     }
 
     /// It accepted a message.
@@ -172,12 +190,13 @@ mod tests {
     #[test]
     fn a_spent_quota_pauses_for_an_hour() {
         let mut pace = pace(&[], None);
-        pace.spent(Timestamp(1_000));
+        assert!(pace.spent("quota exceeded", Timestamp(1_000)));
         assert!(pace.is_limited());
+        assert_eq!(pace.slowed(), Some(("quota exceeded", Timestamp(3_601_000))));
         assert_eq!(pace.next_free(Timestamp(2_000)), Timestamp(3_601_000));
         assert_eq!(pace.room(Timestamp(2_000), Span::seconds(2)), 0);
         assert_eq!(pace.next_free(Timestamp(3_601_000)), Timestamp(3_601_000));
-        assert!(!pace.is_limited());
+        assert!(!pace.is_limited() && pace.slowed().is_none());
     }
 
     #[test]
@@ -187,7 +206,11 @@ mod tests {
             pace.accepted(Timestamp(n * 5));
         }
         let now = Timestamp(10_000);
-        pace.slow(now);
+        assert!(pace.slow("too much", now) && !pace.slow("of the same moment", now));
+        assert_eq!(pace.slowed(), Some(("too much", Timestamp(11_000))));
+        let mut later = pace.clone();
+        assert_eq!(later.next_free(now.plus(Span::hours(4))), now.plus(Span::hours(4)));
+        assert!(!later.is_limited(), "it is forgiven");
         assert_eq!(pace.next_free(now), Timestamp(11_000));
         let left = leave(&mut pace, Timestamp(11_000), Timestamp(21_000));
         assert!((900..=1_020).contains(&left), "{left}");

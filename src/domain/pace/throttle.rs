@@ -67,6 +67,9 @@ pub fn slow(report: &Report) -> Option<Slow> {
 const PAUSE: Span = Span::seconds(1);
 /// It never grows beyond this.
 const LONGEST_PAUSE: Span = Span::minutes(5);
+/// Who has not asked again for so long takes everything again. Longer than any
+/// back-off, so that what was refused has come back before.
+const FORGIVEN: Span = Span::hours(3);
 /// So many accepted add a step.
 const STEP: u32 = 100;
 /// However fast they are accepted, a step is tried out for so long.
@@ -191,7 +194,17 @@ impl Throttle {
         next.max(paused).max(now)
     }
 
-    /// The end of the pause it asked for, when that is not over.
+    /// The end of the last pause that was asked for.
+    pub fn paused_until(&self) -> Timestamp {
+        self.paused_until
+    }
+
+    /// It was asked so long ago that it no longer counts.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.paused_until.plus(FORGIVEN) < now
+    }
+
+    /// The end of the pause it asked for, when that is still to come.
     pub fn pause_end(&self, now: Timestamp) -> Option<Timestamp> {
         (self.paused_until > now).then_some(self.paused_until)
     }

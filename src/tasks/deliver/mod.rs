@@ -31,7 +31,7 @@ use crate::context::Context;
 use crate::domain::Timestamp;
 use crate::domain::delivery::Kind;
 use crate::domain::edition::State;
-use crate::domain::pace::Turns;
+use crate::domain::pace::{Turns, Wait};
 use crate::domain::time::Span;
 use crate::store::{Leased, Ledger, Mail};
 use crate::telemetry;
@@ -95,8 +95,10 @@ impl Engine {
                 workers.spawn(Worker::new(Arc::clone(&self), relay).run(Arc::clone(&queue)));
             }
         }
+        let mut told = Vec::new();
         while !self.stop.is_cancelled() {
             let fed = [self.feed(&letters).await, self.feed(&editions).await];
+            self.tell(&mut told).await;
             if fed.contains(&Fed::Some) {
                 continue;
             }
@@ -184,6 +186,20 @@ impl Engine {
             }
         }
         Some((leased.id, later.unwrap_or(now)))
+    }
+
+    /// Writes down what mail waits for, when that is not what was `told` last.
+    async fn tell(&self, told: &mut Vec<Wait>) {
+        let now = self.ctx.now();
+        let waits = self.relays.iter().zip(&self.ctx.relays);
+        let waits: Vec<_> = waits.flat_map(|(relay, transport)| relay.waits(transport.name(), now)).collect();
+        if waits != *told {
+            let written = self.ctx.store.tell_waits(self.run, &waits).await;
+            telemetry::task_ended("waits", &written);
+            if written.is_ok() {
+                *told = waits;
+            }
+        }
     }
 
     async fn put_off(&self, turns: Vec<(i64, Timestamp)>) {

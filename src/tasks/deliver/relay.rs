@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::context::Context;
 use crate::domain::Timestamp;
 use crate::domain::delivery::Report;
-use crate::domain::pace::{Domains, Pace};
+use crate::domain::pace::{Domains, Pace, Wait};
 use crate::domain::time::Span;
 use crate::settings;
 use crate::store::Mail;
@@ -22,6 +22,11 @@ const LOGIN_RETRY: Span = Span::minutes(15);
 const PATIENCE: Span = Span::seconds(5);
 /// Editions are leased for so long ahead, for the feeder looks once a second.
 const AHEAD: Span = Span::seconds(2);
+
+/// So many domains that are slowed are told of.
+const TOLD: usize = 100;
+/// Before the words in which a relay or domain asked.
+const SLOWED: &str = "asked to slow down: ";
 
 /// One relay.
 pub(super) struct Relay {
@@ -189,19 +194,49 @@ impl Relay {
     }
 
     /// It asks to slow down: until when it is left alone, when that is new.
-    pub(super) fn slow(&self, now: Timestamp) -> Option<Timestamp> {
-        self.paced(|pace| pace.slow(now).then(|| pace.next_free(now)))
+    pub(super) fn slow(&self, asked: &str, now: Timestamp) -> Option<Timestamp> {
+        self.paced(|pace| pace.slow(asked, now).then(|| pace.next_free(now)))
     }
 
     /// It has taken what it takes in a day: the same.
-    pub(super) fn spent(&self, now: Timestamp) -> Option<Timestamp> {
-        self.paced(|pace| pace.spent(now).then(|| pace.next_free(now)))
+    pub(super) fn spent(&self, asked: &str, now: Timestamp) -> Option<Timestamp> {
+        self.paced(|pace| pace.spent(asked, now).then(|| pace.next_free(now)))
     }
 
     /// A domain asks through it to slow down: the same.
-    pub(super) fn slow_domain(&self, domain: &str, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn slow_domain(&self, domain: &str, asked: &str, now: Timestamp) -> Option<Timestamp> {
         let rate = self.paced(|pace| pace.rate(now));
-        self.with_domains(|domains| domains.slow(domain, rate, now).then(|| domains.recall(domain, now)).flatten())
+        self.with_domains(|domains| {
+            domains.slow(domain, asked, rate, now).then(|| domains.recall(domain, now)).flatten()
+        })
+    }
+
+    /// What mail waits for that would go to it.
+    pub(super) fn waits(&self, name: &str, now: Timestamp) -> Vec<Wait> {
+        let wait = |domain: Option<&str>, reason: String, until| Wait {
+            relay: name.to_owned(),
+            domain: domain.map(str::to_owned),
+            reason,
+            until,
+        };
+        let mut waits = Vec::new();
+        if self.limited.load(Ordering::Relaxed) {
+            let slowed = self.paced(|pace| pace.slowed().map(|(asked, until)| (asked.to_owned(), until)));
+            waits.extend(slowed.map(|(asked, until)| wait(None, format!("{SLOWED}{asked}"), until)));
+        }
+        let is_told = |until: Timestamp| waits.iter().any(|wait| wait.until == until);
+        if self.is_down(now) {
+            let reason = self.trouble().unwrap_or_else(|| "it failed".into());
+            waits.insert(0, wait(None, reason, Timestamp(self.not_before.load(Ordering::Relaxed))));
+        } else if let Some(until) = self.waits_until(now).filter(|until| !is_told(*until)) {
+            waits.insert(0, wait(None, "it has had what it may have by its rates".into(), until));
+        }
+        if self.domains_limited.load(Ordering::Relaxed) {
+            let domains = self.domains();
+            let slowed = domains.slowed(now).into_iter().take(TOLD);
+            waits.extend(slowed.map(|(domain, asked, until)| wait(Some(domain), format!("{SLOWED}{asked}"), until)));
+        }
+        waits
     }
 
     /// Lets a message to `domain` take this relay: whether it was counted

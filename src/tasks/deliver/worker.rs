@@ -241,16 +241,21 @@ impl Worker {
         if report.outcome == Outcome::Accepted {
             return self.relay.works(domain, now);
         }
+        let asked = report.reason();
         match pace::slow(report) {
             Some(Slow::Domain) => {
-                if let Some(again) = self.relay.slow_domain(domain, now) {
-                    telemetry::domain_slowed(domain, &report.reason(), again);
+                if let Some(again) = self.relay.slow_domain(domain, &asked, now) {
+                    telemetry::domain_slowed(domain, &asked, again);
                 }
             }
-            Some(asked) => {
-                let again = if asked == Slow::Quota { self.relay.spent(now) } else { self.relay.slow(now) };
-                if let Some(again) = again {
-                    telemetry::relay_slowed(self.name(), &report.reason(), again);
+            Some(Slow::Relay) => {
+                if let Some(again) = self.relay.slow(&asked, now) {
+                    telemetry::relay_slowed(self.name(), &asked, again);
+                }
+            }
+            Some(Slow::Quota) => {
+                if let Some(again) = self.relay.spent(&asked, now) {
+                    telemetry::relay_slowed(self.name(), &asked, again);
                 }
             }
             None if report.concerns_relay() => self.relay_failed(report),

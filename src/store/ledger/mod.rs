@@ -1,0 +1,187 @@
+//! The ledger's writer: one task that makes marks and outcomes durable.
+//!
+//! All requests waiting at one moment share one transaction (group commit), so
+//! that a durable mark before every message costs a ride, not a disk write of
+//! its own. Requests are answered after the commit and in the order they came:
+//! a connection whose outcome was sent before its next mark has it on the disk
+//! when that mark is granted.
+
+mod rows;
+
+use std::collections::HashSet;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Result, Store, StoreError};
+use crate::domain::Timestamp;
+use crate::domain::delivery::{Mark, Report, Settlement};
+
+/// The outcome of one attempt, on its way to the disk.
+#[derive(Clone, Debug)]
+pub struct Settling {
+    /// Row id of the delivery.
+    pub delivery: i64,
+    /// What the transport reported.
+    pub report: Report,
+    /// Where the delivery goes from here.
+    pub settlement: Settlement,
+    /// Which relay.
+    pub relay: String,
+    /// When the attempt began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+}
+
+enum Request {
+    /// A delivery, the one whose outcome has to be durable before, and when.
+    Mark(i64, Option<i64>, Timestamp, oneshot::Sender<Result<Mark>>),
+    Settle(Box<Settling>, oneshot::Sender<Result<()>>),
+    Return(Vec<i64>, oneshot::Sender<Result<()>>),
+    /// Each with the time of its next turn.
+    PutOff(Vec<(i64, Timestamp)>, oneshot::Sender<Result<()>>),
+}
+
+/// Requests in one transaction at most.
+const BATCH: usize = 500;
+/// Whose marks and outcomes are written.
+#[derive(Clone, Copy)]
+struct Run {
+    id: i64,
+    connections: i64,
+}
+
+/// A handle to the writer; clone it for every worker. The writer ends when the
+/// last handle is dropped.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    requests: mpsc::Sender<Request>,
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Mark(..) => "Mark",
+            Self::Settle(..) => "Settle",
+            Self::Return(..) => "Return",
+            Self::PutOff(..) => "PutOff",
+        })
+    }
+}
+
+impl Ledger {
+    /// Starts the writer for one run, whose relay has so many connections.
+    pub fn start(store: Store, run: i64, connections: usize) -> Self {
+        let run = Run { id: run, connections: i64::try_from(connections).unwrap_or(i64::MAX) };
+        let (requests, waiting) = mpsc::channel(BATCH);
+        tokio::spawn(write(store, run, waiting));
+        Self { requests }
+    }
+
+    /// Asks for the mark: answered once the row is durably `handing_over`, or
+    /// once it is known that nothing may leave. `after` is the delivery that
+    /// the same connection handed over before: without its outcome on the disk
+    /// there is no mark, so that a crash leaves one uncertain row a connection.
+    ///
+    /// # Errors
+    /// When it could not be made durable: nothing may leave then either.
+    pub async fn mark(&self, delivery: i64, after: Option<i64>, now: Timestamp) -> Result<Mark> {
+        self.ask(|answer| Request::Mark(delivery, after, now, answer)).await?.durable().await
+    }
+
+    /// Sends an outcome on its way to the disk. What comes back answers when
+    /// it is there; requests made later are answered later.
+    ///
+    /// # Errors
+    /// When there is no writer.
+    pub async fn settle(&self, settling: Settling) -> Result<Answer<()>> {
+        self.ask(|answer| Request::Settle(Box::new(settling), answer)).await
+    }
+
+    /// Gives leased deliveries back untried.
+    ///
+    /// # Errors
+    /// When it could not: the next run gives them back.
+    pub async fn give_back(&self, deliveries: Vec<i64>) -> Result<()> {
+        if deliveries.is_empty() {
+            return Ok(());
+        }
+        self.ask(|answer| Request::Return(deliveries, answer)).await?.durable().await
+    }
+
+    /// Gives leased deliveries back untried, each until its turn comes.
+    ///
+    /// # Errors
+    /// When it could not: the next run gives them back.
+    pub async fn put_off(&self, turns: Vec<(i64, Timestamp)>) -> Result<()> {
+        if turns.is_empty() {
+            return Ok(());
+        }
+        self.ask(|answer| Request::PutOff(turns, answer)).await?.durable().await
+    }
+
+    /// Puts a request into the queue; its answer is awaited apart.
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<Result<T>>) -> Request) -> Result<Answer<T>> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(request(answer)).await.map_err(|_| stopped())?;
+        Ok(Answer(answered))
+    }
+}
+
+/// An answer of the writer that is still to come.
+#[derive(Debug)]
+pub struct Answer<T>(oneshot::Receiver<Result<T>>);
+
+impl<T> Answer<T> {
+    /// Waits until it is on the disk.
+    ///
+    /// # Errors
+    /// When it could not be made durable: a marked row stays `handing_over`
+    /// and the next run lists it as uncertain.
+    pub async fn durable(self) -> Result<T> {
+        self.0.await.map_err(|_| stopped())?
+    }
+}
+
+fn stopped() -> StoreError {
+    StoreError::Ledger("its writer is gone".into())
+}
+
+async fn write(store: Store, run: Run, mut waiting: mpsc::Receiver<Request>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    // Deliveries whose outcome should be on the disk and is not.
+    let mut unsettled = HashSet::new();
+    while waiting.recv_many(&mut batch, BATCH).await > 0 {
+        let early = |request: &mut Request| matches!(request, Request::Mark(_, Some(k), ..) if unsettled.contains(k));
+        for request in batch.extract_if(.., early) {
+            answer(request, &Err(StoreError::Ledger("the outcome before it is not on the disk".into())));
+        }
+        let committed = rows::commit(&store, run, &batch).await;
+        for request in batch.drain(..) {
+            if let Request::Settle(settling, _) = &request {
+                match committed {
+                    Ok(_) => unsettled.remove(&settling.delivery),
+                    Err(_) => unsettled.insert(settling.delivery),
+                };
+            }
+            answer(request, &committed);
+        }
+    }
+}
+
+/// A worker that has gone away no longer wants its answer, so a failed send is no fault.
+fn answer(request: Request, committed: &Result<HashSet<i64>>) {
+    let failed = || StoreError::Ledger(committed.as_ref().err().map(ToString::to_string).unwrap_or_default());
+    match (request, committed) {
+        (Request::Mark(id, .., to), Ok(granted)) => {
+            let mark = if granted.contains(&id) { Mark::Granted } else { Mark::Denied };
+            let _ = to.send(Ok(mark));
+        }
+        (Request::Mark(.., to), Err(_)) => {
+            let _ = to.send(Err(failed()));
+        }
+        (Request::Settle(_, to) | Request::Return(_, to) | Request::PutOff(_, to), committed) => {
+            let _ = to.send(if committed.is_ok() { Ok(()) } else { Err(failed()) });
+        }
+    }
+}
