@@ -79,12 +79,14 @@ async fn after_a_crash_leases_come_back_and_what_was_marked_is_listed_and_sent_o
     // A connection for each, so that none waits behind another.
     let mut office = sealed(Setup { script, connections: names.len(), ..Setup::default() }, &names).await;
     let doomed = office.start_doomed();
-    let marked = async || office.books.count(Row::HandingOver).await == 2;
+    let (held, through) = ([Row::Leased, Row::HandingOver, Row::HandingOver], [Row::Accepted; 3]);
     office
         .until("three connections hang and the rest is through", async || {
-            marked().await
-                && office.sink.accepted_by("taken@readers.test").len() == 1
-                && office.books.entry("leased").await.state == Row::Leased
+            let mut states = Vec::new();
+            for name in ["leased", "marked", "taken", "done", "waiting1", "waiting2"] {
+                states.push(office.books.entry(name).await.state);
+            }
+            states == [held, through].concat() && office.sink.accepted_by("taken@readers.test").len() == 1
         })
         .await;
     doomed.shutdown_background();
