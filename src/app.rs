@@ -1,6 +1,7 @@
 //! The wiring: settings become a context; pages, tasks and the watcher start;
 //! and everything stops in order.
 
+mod mail;
 pub mod templates;
 
 use std::fs::File;
@@ -22,14 +23,12 @@ use crate::context::{Clock, Context, Ids, Site, Wake};
 use crate::domain::time::Span;
 use crate::domain::{Fault, Timestamp};
 use crate::http;
-use crate::settings::{self, Settings, Tls, Uncertain, secrets};
+use crate::settings::{Settings, Uncertain, secrets};
 use crate::store::{Ledger, Store, StoreError};
 use crate::tasks::deliver::Engine;
 use crate::tasks::{compose, ingest, publish, tend};
 use crate::telemetry;
-use crate::transport::dkim::Signer;
-use crate::transport::relay;
-use crate::transport::{self, RelayConfig, Route, Transport};
+use crate::transport;
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -64,8 +63,13 @@ impl From<StoreError> for StartError {
 pub async fn context(settings: Settings, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Result<Arc<Context>, StartError> {
     let archive = Arc::new(Archive::new(rules(&settings)).map_err(StartError::fault)?);
     let (words, looks) = templates::read(&settings).map_err(StartError::Faults)?;
-    let relays = settings.relays.iter().map(transport).collect::<Result<_, _>>().map_err(StartError::fault)?;
-    let signers = signers(&settings).map_err(StartError::fault)?;
+    let relays = settings
+        .relays
+        .iter()
+        .map(|relay| transport::open(mail::relay(relay)))
+        .collect::<Result<_, _>>()
+        .map_err(StartError::fault)?;
+    let signers = mail::signers(&settings).map_err(StartError::fault)?;
     homes(&settings)?;
     let keys = secrets::open_ring(&settings.keys.file, |bytes| ids.fill(bytes)).map_err(StartError::fault)?;
     let store = Store::open(&settings.database.file).await?;
@@ -114,37 +118,6 @@ pub fn rules(settings: &Settings) -> Rules {
         zone: settings.site.timezone,
         language: settings.site.language.clone(),
     }
-}
-
-fn transport(relay: &settings::Relay) -> Result<Box<dyn Transport>, Fault> {
-    transport::open(RelayConfig {
-        username: relay.user.clone(),
-        password: relay.password.clone(),
-        connections: relay.connections,
-        ..RelayConfig::new(route(&relay.route))
-    })
-}
-
-fn route(settled: &settings::Route) -> Route {
-    match settled {
-        settings::Route::Folder(path) => Route::Folder(path.clone()),
-        settings::Route::Smtp { host, port, tls } => {
-            let tls = match tls {
-                Tls::Implicit => relay::Tls::Implicit,
-                Tls::Required => relay::Tls::Required,
-                Tls::IfOffered => relay::Tls::Opportunistic,
-            };
-            Route::Smtp { host: host.clone(), port: *port, tls }
-        }
-    }
-}
-
-fn signers(settings: &Settings) -> Result<Vec<Signer>, Fault> {
-    use secrecy::ExposeSecret;
-    let Some(dkim) = &settings.dkim else { return Ok(Vec::new()) };
-    Signer::new(&dkim.domain, &dkim.selector, dkim.key.expose_secret().as_bytes())
-        .map(|signer| vec![signer])
-        .map_err(|reason| Fault::new("dkim.key_file", reason))
 }
 
 /// Proof that no other process works on this database; given up on drop, and

@@ -47,7 +47,7 @@ pub fn run(read: &Read, stage: &Stage, out: &mut dyn Write) -> Result<(), Failur
 
 fn examine(settings: &Settings, findings: &mut Findings) {
     findings.warnings.extend(settings.warnings.iter().cloned());
-    if let Some(dkim) = &settings.dkim {
+    for dkim in &settings.dkim {
         let signer = Signer::new(&dkim.domain, &dkim.selector, dkim.key.expose_secret().as_bytes());
         findings.errors.extend(signer.err().map(|reason| Fault::new("dkim.key_file", reason)));
     }

@@ -35,8 +35,7 @@ fn shown(sheet: &Sheet) -> Vec<Shown> {
     sections.dedup();
     let places = sections.into_iter().flat_map(|section| match section {
         "newsletters" => (0..sheet.newsletters()).map(|index| (section, format!("{section}[{index}]"))).collect(),
-        "relay" => sheet.relays().into_iter().map(|place| (section, place)).collect(),
-        _ => vec![(section, section.to_owned())],
+        _ => sheet.places(section).into_iter().map(|place| (section, place)).collect::<Vec<_>>(),
     });
     let of = |section| manual::entries().iter().filter(move |entry| entry.section == section);
     places

@@ -2,8 +2,10 @@
 //! time. What the keys mean stands in `config/default.toml`; a field here has
 //! the meaning of the key of the same name.
 
+mod dkim;
 pub mod manual;
 mod read;
+mod relay;
 pub mod secrets;
 mod sections;
 pub mod sheet;
@@ -35,8 +37,8 @@ pub struct Settings {
     pub mail: Mail,
     /// The servers that take our mail; at least one, no two alike.
     pub relays: Vec<Relay>,
-    /// The signature, when mail is signed here.
-    pub dkim: Option<Dkim>,
+    /// The keys that sign; none when mail is not signed here.
+    pub dkim: Vec<Dkim>,
     /// The feeds made from the posts.
     pub feeds: Feeds,
     /// Words and looks.
@@ -172,6 +174,29 @@ pub struct Relay {
     pub per_domain: PerDomain,
     /// Its share among several.
     pub weight: u32,
+    /// So many messages go over one connection.
+    pub connection_messages: u32,
+    /// A connection serves for so long.
+    pub connection_age: Span,
+    /// How long it may take over each step.
+    pub deadlines: Deadlines,
+}
+
+/// How long a relay may take over each step of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// Until a connection is open.
+    pub connect: Span,
+    /// Greeting, EHLO, TLS, login, MAIL and RCPT, each.
+    pub command: Span,
+    /// The answer to DATA.
+    pub data: Span,
+    /// Each write of content.
+    pub write: Span,
+    /// The answer to the final dot.
+    pub dot: Span,
+    /// All of it for one message; longer than `dot`.
+    pub message: Span,
 }
 
 /// Which way mail leaves, after the scheme of `relay.url`.

@@ -1,13 +1,10 @@
 //! One function per section: reads all its values, then puts them together.
 //! A `?` comes only after the last read, so that every fault is found.
 
-use secrecy::SecretString;
 use url::Url;
 
-use super::read::{Reader, Section, Wrong};
-use super::{
-    Archive, Database, Dkim, Feeds, Http, Keys, Mail, Relay, Route, Settings, Site, Templates, secrets, values,
-};
+use super::read::{Reader, Wrong};
+use super::{Archive, Database, Feeds, Http, Keys, Mail, Settings, Site, Templates, dkim, relay, secrets, values};
 use crate::domain::{Cadence, Fault, Newsletter};
 
 /// Reads everything; `None` exactly when the reader holds a fault.
@@ -17,8 +14,8 @@ pub fn settings(reader: &Reader<'_>) -> Option<Settings> {
     let http = http(reader);
     let database = database(reader);
     let mail = mail(reader, site.as_ref());
-    let relays = relays(reader);
-    let dkim = dkim(reader, mail.as_ref());
+    let relays = relay::relays(reader);
+    let dkim = dkim::keys(reader, mail.as_ref());
     let feeds = feeds(reader);
     let templates = templates(reader);
     let keys = keys(reader);
@@ -141,128 +138,6 @@ fn mail(reader: &Reader<'_>, site: Option<&Site>) -> Option<Mail> {
     })
 }
 
-fn relays(reader: &Reader<'_>) -> Option<Vec<Relay>> {
-    let places = reader.sheet.relays();
-    let read: Vec<_> = places.iter().map(|place| relay(reader, place)).collect();
-    let relays = read.into_iter().collect::<Option<Vec<_>>>()?;
-    for (index, relay) in relays.iter().enumerate() {
-        if relays[..index].iter().any(|other| other.route == relay.route) {
-            reader.section("relay", &places[index]).wrong("url", "there is another relay with this address");
-        }
-    }
-    Some(relays)
-}
-
-fn relay(reader: &Reader<'_>, place: &str) -> Option<Relay> {
-    let section = reader.section("relay", place);
-    let address = section.need("url", values::relay);
-    let file = section.may("password_file", values::line);
-    let connections = section.need("connections", |raw| raw.whole(1..=1_000));
-    let rates = section.may("rate", values::rates);
-    let warm_up = section.may("warm_up", values::warm_up);
-    let per_domain = section.may("per_domain", values::per_domain);
-    let weight = section.need("weight", |raw| raw.whole(1..=1_000));
-    let password = password(reader, &section, address.as_ref(), file?.as_deref());
-    if !section.is_given("url") {
-        section.warn(
-            "url",
-            "mail goes to the mail server of this machine",
-            "name your relay, or write this value to keep it",
-        );
-    }
-    let (route, user) = address?;
-    if let Route::Folder(_) = route {
-        section.warn(
-            "url",
-            "mail is written into a folder and reaches nobody",
-            "name a server once you have tried it out",
-        );
-    }
-    let route = match route {
-        Route::Folder(folder) => Route::Folder(reader.sheet.resolve(folder)),
-        server => server,
-    };
-    Some(Relay {
-        route,
-        user,
-        password: password?,
-        connections: usize::try_from(connections?).ok()?,
-        rates: rates?.unwrap_or_default(),
-        warm_up: warm_up?,
-        per_domain: per_domain?.unwrap_or_default(),
-        weight: u32::try_from(weight?).ok()?,
-    })
-}
-
-/// The password of the user that the relay's address names.
-#[expect(clippy::option_option, reason = "the outer is a fault, the inner a relay that wants none")]
-fn password(
-    reader: &Reader<'_>,
-    section: &Section<'_>,
-    address: Option<&(Route, Option<String>)>,
-    file: Option<&str>,
-) -> Option<Option<SecretString>> {
-    let user = address.is_some_and(|(_, user)| user.is_some());
-    let path = match file {
-        Some(_) if address.is_some() && !user => {
-            section.wrong("password_file", "relay.url names no user for this password");
-            return None;
-        }
-        Some(name) => Some(secrets::locate(reader.sheet, name)),
-        None if user => secrets::credential(reader.sheet, "relay-password"),
-        None => None,
-    };
-    if user && path.is_none() {
-        section.wrong(
-            "url",
-            Wrong::with_help(
-                "it names a user and there is no password",
-                "set relay.password_file to a file that holds it",
-            ),
-        );
-        return None;
-    }
-    path.map(|path| secrets::read(&path)).transpose().map_err(|fault| section.wrong("password_file", fault)).ok()
-}
-
-#[expect(clippy::option_option, reason = "the outer is a fault, the inner mail that is not signed")]
-fn dkim(reader: &Reader<'_>, mail: Option<&Mail>) -> Option<Option<Dkim>> {
-    let section = reader.section("dkim", "dkim");
-    let domain = section.may("domain", values::domain);
-    let selector = section.may("selector", values::selector);
-    let file = section.may("key_file", values::line);
-    let (domain, selector, file) = (domain?, selector?, file?);
-    let path = match &file {
-        Some(name) => Some(secrets::locate(reader.sheet, name)),
-        None => secrets::credential(reader.sheet, "dkim-key"),
-    };
-    let (selector, path) = match (selector, path) {
-        (None, None) if domain.is_none() => return Some(None),
-        (Some(selector), Some(path)) => (selector, path),
-        (None, _) => {
-            section.wrong("selector", "it is missing, and a signature needs it");
-            return None;
-        }
-        (Some(_), None) => {
-            section.wrong("key_file", "it is missing, and a signature needs it");
-            return None;
-        }
-    };
-    let key = secrets::read(&path).map_err(|fault| section.wrong("key_file", fault)).ok();
-    let from = mail?.from.domain();
-    let domain = domain.unwrap_or_else(|| from.to_owned());
-    if !is_aligned(&domain, from) {
-        section.wrong(
-            "domain",
-            Wrong::with_help(
-                format!("a signature of {domain} does not vouch for mail from {from}"),
-                "receivers (DMARC) want both to be the same domain or one below the other",
-            ),
-        );
-    }
-    Some(Some(Dkim { domain, selector, key: key? }))
-}
-
 fn feeds(reader: &Reader<'_>) -> Option<Feeds> {
     let section = reader.section("feeds", "feeds");
     let items = section.need("items", |raw| raw.whole(1..=10_000));
@@ -339,7 +214,7 @@ fn is_example(host: &str) -> bool {
 
 /// DMARC's relaxed alignment as far as it can be told without a list of public
 /// suffixes: one domain is, or lies below, the other.
-fn is_aligned(a: &str, b: &str) -> bool {
+pub(super) fn is_aligned(a: &str, b: &str) -> bool {
     let below =
         |low: &str, high: &str| low.strip_suffix(high).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
     below(a, b) || below(b, a)

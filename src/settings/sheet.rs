@@ -42,6 +42,8 @@ pub struct Sheet {
 }
 
 const PREFIX: &str = "POSTROOM__";
+/// Sections of which there is one, or a list.
+const SEVERAL: [&str; 2] = ["relay", "dkim"];
 
 impl Sheet {
     /// Merges the layers. `file` is the name faults give to `text`; `base` is
@@ -60,7 +62,8 @@ impl Sheet {
         outline.document(document.get_ref());
         let is_list =
             |section: &str| matches!(document.get_ref().get(section).map(|it| it.get_ref()), Some(DeValue::Array(_)));
-        let known = known_variables(variables, is_list("relay"), &mut outline.faults);
+        let several: Vec<&str> = SEVERAL.into_iter().filter(|section| is_list(section)).collect();
+        let known = known_variables(variables, &several, &mut outline.faults);
         let builder = || Config::builder().add_source(File::from_str(manual::DEFAULTS, FileFormat::Toml));
         let whole = |error: config::ConfigError| vec![Fault::new(file, error.to_string())];
         let defaults = builder().build().map_err(whole)?.cache;
@@ -118,11 +121,11 @@ impl Sheet {
         self.listed("newsletters").unwrap_or(0)
     }
 
-    /// Where the relays stand: `relay`, or `relay[0]` and on.
-    pub fn relays(&self) -> Vec<String> {
-        match self.listed("relay") {
-            Some(count) => (0..count).map(|index| format!("relay[{index}]")).collect(),
-            None => vec!["relay".into()],
+    /// Where the parts of a section stand that may be one or several: `relay`, or `relay[0]` and on.
+    pub fn places(&self, section: &str) -> Vec<String> {
+        match self.listed(section) {
+            Some(count) => (0..count).map(|index| format!("{section}[{index}]")).collect(),
+            None => vec![section.into()],
         }
     }
 
@@ -222,7 +225,9 @@ impl Outline<'_> {
             let (section, line) = (name.get_ref().as_ref(), line_of(self.text, name.span().start));
             match value.get_ref() {
                 _ if !manual::is_section(section) => self.unknown(section, line),
-                DeValue::Array(list) if matches!(section, "newsletters" | "relay") && !list.is_empty() => {
+                DeValue::Array(list)
+                    if (section == "newsletters" || SEVERAL.contains(&section)) && !list.is_empty() =>
+                {
                     for (index, item) in list.iter().enumerate() {
                         match item.get_ref() {
                             DeValue::Table(table) => self.section(section, &format!("{section}[{index}]"), table),
@@ -276,16 +281,15 @@ pub fn nearest(path: &str) -> Option<String> {
 }
 
 /// The variables that set a known key; the rest of our prefix are faults.
-fn known_variables(variables: &Variables, relays: bool, faults: &mut Vec<Fault>) -> HashMap<String, String> {
+fn known_variables(variables: &Variables, several: &[&str], faults: &mut Vec<Fault>) -> HashMap<String, String> {
     let mut known = HashMap::new();
     for (name, value) in variables.iter().filter(|(name, _)| name.starts_with(PREFIX)) {
         let path = name[PREFIX.len()..].to_lowercase().replace("__", ".");
         match manual::entry(&path) {
-            Some(entry) if relays && entry.section == "relay" => {
-                faults.push(Fault::new(
-                    name,
-                    "the file has several relays, and which of them is meant cannot be told here",
-                ));
+            Some(entry) if several.contains(&entry.section) => {
+                let what = entry.section;
+                let reason = format!("the file has several [[{what}]], and which of them is meant cannot be told here");
+                faults.push(Fault::new(name, reason));
             }
             Some(entry) if entry.variable().as_deref() == Some(name) => {
                 known.insert(name.clone(), value.clone());

@@ -38,7 +38,7 @@ fn four_values_are_enough_and_the_rest_has_defaults() {
     assert_eq!(settings.mail.from_name, "Notes");
     assert_eq!(settings.mail.bounce_address, settings.mail.from);
     assert_eq!(settings.relays[0].route, smtp("localhost", 25, Tls::IfOffered));
-    assert!(settings.dkim.is_none());
+    assert!(settings.dkim.is_empty());
     let [newsletter] = &settings.newsletters[..] else { panic!("one newsletter") };
     assert_eq!((newsletter.id.as_str(), newsletter.title.as_str()), ("posts", "Notes"));
     assert_eq!((newsletter.cadences.len(), newsletter.default_cadence), (4, Cadence::Weekly));
@@ -250,6 +250,24 @@ fn relays_have_their_pace() {
 }
 
 #[test]
+fn a_relay_may_be_given_more_time_or_less() {
+    let with = |relay: &str| parse(&format!("{SMALL}[relay]\n{relay}\n"), &[]);
+    let keys = ["connect", "command", "data", "write", "dot", "message"];
+    let all: String = keys.iter().zip(1..).map(|(key, n)| format!("{key}_deadline = \"{n}s\"\n")).collect();
+    let settings = with(&format!("{all}connection_messages = 7\nconnection_age = \"8s\"\n")).unwrap();
+    let relay = &settings.relays[0];
+    let Deadlines { connect, command, data, write, dot, message } = relay.deadlines;
+    let read = [connect, command, data, write, dot, message, relay.connection_age];
+    assert_eq!(read.map(|span| span.0), [1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 8_000]);
+    assert_eq!(relay.connection_messages, 7);
+    for wrong in
+        ["data_deadline = \"0s\"", "connection_messages = 0", "connection_age = 5", "message_deadline = \"10m\""]
+    {
+        assert_eq!(with(wrong).unwrap_err().len(), 1, "{wrong}");
+    }
+}
+
+#[test]
 fn several_relays_take_the_rest_from_the_default_one() {
     let relays = "[[relay]]\nurl = \"smtp://a.notes.test\"\nweight = 3\n[[relay]]\nurl = \"smtp://b.notes.test\"\n";
     let text = format!("{SMALL}{relays}");
@@ -292,10 +310,28 @@ fn secrets_come_from_files_others_cannot_read_or_from_credentials() {
     let variables = env(&[("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap())]);
     write(&credentials.join("dkim.pem"), 0o400);
     let settings = Settings::parse(&text, folder.path(), &variables).unwrap();
-    assert_eq!(settings.dkim.unwrap().domain, "notes.test");
+    assert_eq!(settings.dkim[0].domain, "notes.test");
     write(&credentials.join("relay-password"), 0o400);
     let text = format!("{SMALL}[relay]\nurl = \"smtp://u@mail.notes.test\"\n");
     assert!(Settings::parse(&text, folder.path(), &variables).unwrap().relays[0].password.is_some());
+}
+
+#[test]
+fn several_keys_sign_when_each_has_a_name_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["rsa", "ed"] {
+        std::fs::write(folder.path().join(name), "secret").unwrap();
+        std::fs::set_permissions(folder.path().join(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let with = |text: &str| Settings::parse(&format!("{SMALL}{text}"), folder.path(), &env(&[]));
+    let both = "[[dkim]]\nselector = \"r1\"\nkey_file = \"rsa\"\n[[dkim]]\nselector = \"e1\"\nkey_file = \"ed\"\n";
+    let settings = with(both).unwrap();
+    let keys: Vec<_> = settings.dkim.iter().map(|key| (key.selector.as_str(), key.domain.as_str())).collect();
+    assert_eq!(keys, [("r1", "notes.test"), ("e1", "notes.test")]);
+    let twice = with(&both.replace("e1", "r1")).unwrap_err();
+    assert!(twice[0].to_string().contains("there is another key with this name"), "{twice:?}");
+    let keyless = with(&both.replace("key_file = \"ed\"", "")).unwrap_err();
+    assert!(keyless[0].to_string().contains("a signature needs it"), "{keyless:?}");
 }
 
 #[test]
