@@ -286,6 +286,12 @@ fn config_show_tells_where_values_come_from_and_no_password() {
     assert!(line("items").ends_with("# default"), "{}", shown.out);
     assert!(line("url = \"smtp://me:***@mail.test\"").ends_with("# POSTROOM__RELAY__URL"), "{}", shown.out);
     assert!(!shown.out.contains("hunter2"));
+    for slip in ["me:hunter2@mail.test:587", "smtp//me:hunter2@mail.test"] {
+        let shown = postroom(folder.path(), &["config", "show"]).env("POSTROOM__RELAY__URL", slip).output().map(answer);
+        let shown = shown.unwrap();
+        assert!(shown.out.contains("***@mail.test"), "{}", shown.out);
+        assert!(![shown.out, shown.err].concat().contains("hunter2"), "{slip}");
+    }
     let explained = run(folder.path(), &["config", "explain", "feeds.itmes"]);
     assert_eq!(explained.code, 2);
     assert!(explained.err.contains("`feeds.items`"), "{}", explained.err);

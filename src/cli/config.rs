@@ -110,13 +110,16 @@ fn masked(value: &Value) -> serde_json::Value {
     }
 }
 
+/// A colon before the last @ may begin a password; where `://` was written
+/// well, the user in front of it may be shown.
 fn without_password(text: &str) -> String {
-    let parts = text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
-    match parts {
-        Some((scheme, (user, host))) if user.contains(':') => {
-            format!("{scheme}://{}:***@{host}", user.split(':').next().unwrap_or_default())
-        }
-        _ => text.to_owned(),
+    let Some((user, host)) = text.rsplit_once('@').filter(|(user, _)| user.contains(':')) else {
+        return text.to_owned();
+    };
+    match user.split_once("://") {
+        Some((_, user)) if !user.contains(':') => text.to_owned(),
+        Some((scheme, user)) => format!("{scheme}://{}:***@{host}", user.split(':').next().unwrap_or_default()),
+        None => format!("***@{host}"),
     }
 }
 

@@ -216,6 +216,9 @@ fn relays() {
     assert_eq!(relay.route, smtp("::1", 4465, Tls::Implicit));
     for wrong in [
         "url = \"smtp://u:hunter2@mail.notes.test\"",
+        "url = \"u:hunter2@mail.notes.test:587\"",
+        "url = \"smtp//u:hunter2@mail.notes.test\"",
+        "url = \"smtp://u:hunter2@mail.notes.test:seven\"",
         "url = \"smtp://u@mail.notes.test\"",
         "url = \"http://mail.notes.test\"",
         "url = \"mail.notes.test:25\"",

@@ -115,11 +115,12 @@ pub fn hub(text: &str) -> Result<String, Wrong> {
 
 fn web(text: &str) -> Result<Url, Wrong> {
     let wrong = || {
-        let meant = Url::parse(&format!("https://{text}")).ok().filter(|_| text.contains('.') && !text.contains(':'));
+        let meant =
+            Url::parse(&format!("https://{text}")).ok().filter(|_| text.contains('.') && !text.contains([':', '@']));
         let help = meant.map_or("write it like https://example.org".into(), |url| {
             format!("write {}", url.as_str().trim_end_matches('/'))
         });
-        Wrong::with_help(format!("`{text}` is not a web address"), help)
+        Wrong::with_help(format!("`{}` is not a web address", hidden(text)), help)
     };
     let url = Url::parse(text).map_err(|_| wrong())?;
     let plain = url.username().is_empty() && url.password().is_none() && url.host_str().is_some();
@@ -241,11 +242,12 @@ pub fn relay(raw: &Raw<'_>) -> Result<(Route, Option<String>), Wrong> {
     Ok((Route::Smtp { host, port: url.port().unwrap_or(port), tls }, user))
 }
 
-/// The address with whatever might be a password taken out.
+/// The address with whatever might be a password taken out: all before the
+/// last @, for in an address with a slip in it nobody knows where the user ends.
 fn hidden(text: &str) -> String {
-    match (text.split_once("://"), text.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://...@{rest}"),
-        _ => text.to_owned(),
+    match text.rsplit_once('@') {
+        Some((_, rest)) => format!("...@{rest}"),
+        None => text.to_owned(),
     }
 }
 
