@@ -65,7 +65,7 @@ impl PartialEq for When {
     }
 }
 
-const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+const DAYS: [&str; 7] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
 
 impl When {
     /// Reads the words for `cadence`.
@@ -88,7 +88,7 @@ impl When {
         let pattern = match (cadence, day.as_deref()) {
             (Cadence::Daily, None) => format!("{minute} {hour} * * *"),
             (Cadence::Weekly, Some(day)) => {
-                let day = DAYS.iter().position(|name| day.starts_with(name)).ok_or_else(wrong)?;
+                let day = DAYS.iter().position(|name| day.len() >= 3 && name.starts_with(day)).ok_or_else(wrong)?;
                 format!("{minute} {hour} * * {day}")
             }
             (Cadence::Monthly, Some("last")) => format!("{minute} {hour} L * *"),
@@ -193,6 +193,8 @@ mod tests {
             (Cadence::Daily, "25:00"),
             (Cadence::Weekly, "09:00"),
             (Cadence::Weekly, "Someday 09:00"),
+            (Cadence::Weekly, "monthly 09:00"),
+            (Cadence::Weekly, "t 09:00"),
             (Cadence::Monthly, "31 09:00"),
             (Cadence::Each, "09:00"),
         ] {
