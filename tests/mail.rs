@@ -218,7 +218,6 @@ fn large(posts: usize, summary: usize) -> EditionMail {
         web_url: "https://news.example.org/editions/1".into(),
         content: Content::Full,
         posts: (1..=posts).map(post).collect(),
-        more: 0,
     }
 }
 

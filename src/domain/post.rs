@@ -1,6 +1,6 @@
 //! A post: one entry of the archive, and what becoming public means.
 
-use super::time::{Span, Timestamp};
+use super::time::Timestamp;
 
 /// One topic of a post: a tag or a category.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,12 +100,6 @@ impl Entry {
     /// Whole minutes at 220 words a minute, at least one.
     pub fn minutes(&self) -> u32 {
         (self.words / 220).max(1)
-    }
-
-    /// Whether it may be mailed when it becomes public at `now`: one dated
-    /// longer ago than `max_age` goes to the feeds only.
-    pub fn is_mailable(&self, now: Timestamp, max_age: Span) -> bool {
-        self.date >= now.minus(max_age)
     }
 }
 

@@ -189,7 +189,6 @@ pub fn render(ctx: &Context, plan: &Plan<'_>, variant: &PlannedVariant, number: 
         web_url: ctx.public(&format!("/editions/{number}")),
         content,
         posts: variant.posts.iter().map(|post| PostItem::of(post, mail.comments_url.as_deref())).collect(),
-        more: 0,
     };
     mail::edition(&ctx.words, &model)
 }

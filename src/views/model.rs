@@ -133,8 +133,6 @@ pub struct EditionMail {
     pub content: Content,
     /// In the order shown; the first one leads.
     pub posts: Vec<PostItem>,
-    /// How many posts of this edition are left to the page of all posts.
-    pub more: usize,
 }
 
 /// "Confirm your subscription".

@@ -102,7 +102,6 @@ fn edition(content: Content, posts: Vec<PostItem>) -> EditionMail {
         web_url: "https://news.example.org/editions/42".into(),
         content,
         posts,
-        more: 0,
     }
 }
 

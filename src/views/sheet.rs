@@ -53,7 +53,7 @@ impl Sheet {
         let mut mail = cleaned(mail);
         let posts = std::mem::take(&mut mail.posts);
         let look = match mail.content {
-            Content::Full if posts.len() == 1 && mail.more == 0 => Look::Full,
+            Content::Full if posts.len() == 1 => Look::Full,
             Content::Full | Content::Summary => Look::Summary,
             Content::Titles => Look::Title,
         };
@@ -62,7 +62,7 @@ impl Sheet {
             look,
             post,
         };
-        Self { more: mail.more, rows: posts.into_iter().map(row).collect(), mail }
+        Self { more: 0, rows: posts.into_iter().map(row).collect(), mail }
     }
 
     /// The only post, when there is one: its title is then the mail's heading.
@@ -148,6 +148,5 @@ fn cleaned(mail: &EditionMail) -> EditionMail {
         web_url: line(&mail.web_url),
         content: mail.content,
         posts: mail.posts.iter().map(post).collect(),
-        more: mail.more,
     }
 }
