@@ -188,6 +188,12 @@ async fn a_faulty_form_is_answered_at_its_fields_and_as_json_where_json_was_sent
     assert_eq!((garbled.status, garbled.header("content-type")), (400, "application/json"));
     assert_eq!(house.post("/subscribe", "email=a%40example.com&newsletter=b&cadence=").await.status, 303);
     assert!(house.get("/subscribe/b").await.body.contains("Subscribe to Letter B"));
+    assert_eq!(house.post("/subscribe/b", "email=b%40example.com").await.status, 303);
+    let json = [("content-type", "application/json")];
+    assert_eq!(house.ask("POST", "/subscribe/a", &json, "{\"email\":\"c@example.com\"}").await.status, 202);
+    let other = house.post("/subscribe/b", "email=b%40example.com&newsletter=a").await;
+    assert!(other.status == 422 && other.body.contains("Subscribe to Letter B"), "{}", other.body);
+    assert_eq!(house.post("/subscribe/none", "email=b%40example.com").await.status, 404);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::answer::{Answer, Failure, document, page, public_page};
 use super::intake::{Intake, is_json};
 use super::limit::Network;
-use super::reading::latest_edition;
+use super::reading::line;
 use super::{Shared, Web};
 use crate::domain::subscription::{Consent, ConsentAct, Status, Subscription};
 use crate::domain::token::{CONFIRM_WITHIN, Purpose};
@@ -67,18 +67,18 @@ impl Wish {
         })
     }
 
-    fn chosen_newsletter<'a>(&self, web: &'a Web) -> Option<&'a Newsletter> {
-        match (self.newsletter.as_deref(), web.newsletters()) {
-            (Some(id), _) => web.newsletter(id),
+    fn chosen_newsletter<'a>(&self, offered: &'a [Newsletter]) -> Option<&'a Newsletter> {
+        match (self.newsletter.as_deref(), offered) {
+            (Some(id), _) => offered.iter().find(|newsletter| newsletter.id == id),
             (None, [only]) => Some(only),
             (None, _) => None,
         }
     }
 
     /// All three parts, or everything that is wrong.
-    fn check<'a>(&self, web: &'a Web) -> Result<(Address, &'a Newsletter, Cadence), Vec<FormFault>> {
+    fn check<'a>(&self, offered: &'a [Newsletter]) -> Result<(Address, &'a Newsletter, Cadence), Vec<FormFault>> {
         let address = Address::parse(&self.email).map_err(FormFault::Email);
-        let newsletter = self.chosen_newsletter(web).ok_or(FormFault::Newsletter);
+        let newsletter = self.chosen_newsletter(offered).ok_or(FormFault::Newsletter);
         let cadence = newsletter.clone().and_then(|newsletter| {
             let offered = |cadence: &Cadence| newsletter.cadences.contains(cadence);
             match self.cadence.as_deref() {
@@ -102,21 +102,32 @@ impl Wish {
     }
 }
 
-/// `POST /subscribe`. One answer for every address there is: who is subscribed
-/// already is told by mail, and only they.
+/// `POST /subscribe`
 pub async fn subscribe(State(web): State<Shared>, intake: Intake) -> Answer {
+    ask(&web, web.newsletters(), &intake).await
+}
+
+/// `POST /subscribe/NEWSLETTER`
+pub async fn subscribe_to(State(web): State<Shared>, Path(id): Path<String>, intake: Intake) -> Answer {
+    let newsletter = web.newsletter(&id).ok_or(Failure::Page(Fault::Unknown))?;
+    ask(&web, std::slice::from_ref(newsletter), &intake).await
+}
+
+/// One answer for every address there is: who is subscribed already is told by
+/// mail, and only they.
+async fn ask(web: &Web, offered: &[Newsletter], intake: &Intake) -> Answer {
     let now = web.ctx.now();
     let as_json = is_json(&intake.headers);
-    let wish = Wish::read(&intake)?;
+    let wish = Wish::read(intake)?;
     if let Some(client) = intake.client() {
         web.tries.take(Network::from(client), now).map_err(Failure::TooMany)?;
     }
     if wish.is_trapped {
         return Ok(accepted(as_json));
     }
-    let (address, newsletter, cadence) = match wish.check(&web) {
+    let (address, newsletter, cadence) = match wish.check(offered) {
         Ok(parts) => parts,
-        Err(faults) => return Ok(refused(&web, &wish, &faults, as_json)),
+        Err(faults) => return Ok(refused(web, offered, &wish, &faults, as_json)),
     };
     let request = Subscribe {
         address,
@@ -143,7 +154,7 @@ fn accepted(as_json: bool) -> Response {
     }
 }
 
-fn refused(web: &Web, wish: &Wish, faults: &[FormFault], as_json: bool) -> Response {
+fn refused(web: &Web, offered: &[Newsletter], wish: &Wish, faults: &[FormFault], as_json: bool) -> Response {
     let site = web.site();
     if as_json {
         let said = |fault: &FormFault| json!({ "field": fault.field(), "reason": fault.sentence(&site) });
@@ -151,8 +162,8 @@ fn refused(web: &Web, wish: &Wish, faults: &[FormFault], as_json: bool) -> Respo
         return document(422, &json!({ "schema": 1, "status": "refused", "faults": faults }));
     }
     let model = Form {
-        newsletters: web.newsletters(),
-        newsletter: wish.chosen_newsletter(web).map(|newsletter| newsletter.id.as_str()),
+        newsletters: offered,
+        newsletter: wish.chosen_newsletter(offered).map(|newsletter| newsletter.id.as_str()),
         cadence: wish.cadence.as_deref().and_then(|word| word.parse().ok()),
         email: &wish.email,
         faults,
@@ -207,7 +218,7 @@ pub async fn confirm(State(web): State<Shared>, Path(token): Path<String>, intak
 }
 
 async fn welcome(web: &Web, subscription: &Subscription, newsletter: &Newsletter) -> Answer {
-    let latest = latest_edition(web).await?;
+    let latest = web.ctx.store.latest_edition(&newsletter.id, web.ctx.now()).await?.map(|edition| line(web, edition));
     let (address, manage) = (subscription.address.masked(), web.path_of(Purpose::Manage, subscription.id));
     let model = Welcome {
         address: &address,

@@ -60,7 +60,7 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/icon.svg", get(reading::file))
         .route("/subscribe", get(joining::form).post(joining::subscribe))
         .route("/subscribe/sent", get(joining::sent))
-        .route("/subscribe/{newsletter}", get(joining::form_of))
+        .route("/subscribe/{newsletter}", get(joining::form_of).post(joining::subscribe_to))
         .route("/confirm/{token}", get(joining::question).post(joining::confirm))
         .route("/s/{token}", get(leaving::preferences).post(leaving::save))
         .route("/s/{token}/unsubscribe", get(leaving::question).post(leaving::unsubscribe))

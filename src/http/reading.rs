@@ -11,7 +11,7 @@ use super::{Shared, Web};
 use crate::domain::Timestamp;
 use crate::domain::edition::{Edition, State as EditionState};
 use crate::feeds::{Asset, FORMATS};
-use crate::store::{Found, StoreError};
+use crate::store::Found;
 use crate::views::pages::editions::{self as edition_pages, EditionLine};
 use crate::views::pages::faults::Fault;
 use crate::views::pages::feeds::{self as feed_pages, FeedLine, Feeds};
@@ -55,18 +55,9 @@ pub async fn post(State(web): State<Shared>, Path(slug): Path<String>) -> Answer
 
 /// `/editions`
 pub async fn editions(State(web): State<Shared>) -> Answer {
-    let lines = past_editions(&web, EDITIONS).await?;
+    let editions = web.ctx.store.editions(EDITIONS).await?;
+    let lines: Vec<_> = editions.into_iter().filter(has_gone_out).map(|edition| line(&web, edition)).collect();
     Ok(public_page(edition_pages::editions(&web.site(), &lines).into_string()))
-}
-
-/// The latest edition that has gone out.
-pub async fn latest_edition(web: &Web) -> Result<Option<EditionLine>, StoreError> {
-    Ok(past_editions(web, 20).await?.into_iter().next())
-}
-
-async fn past_editions(web: &Web, limit: i64) -> Result<Vec<EditionLine>, StoreError> {
-    let editions = web.ctx.store.editions(limit).await?;
-    Ok(editions.into_iter().filter(has_gone_out).map(|edition| line(web, edition)).collect())
 }
 
 /// A held edition waits for the operator; a cancelled one was taken back.
@@ -74,7 +65,8 @@ fn has_gone_out(edition: &Edition) -> bool {
     matches!(edition.state, EditionState::Sending | EditionState::Paused | EditionState::Finished)
 }
 
-fn line(web: &Web, edition: Edition) -> EditionLine {
+/// How lists and the welcome name an edition.
+pub fn line(web: &Web, edition: Edition) -> EditionLine {
     let newsletter = web.newsletter(&edition.newsletter).map(|newsletter| newsletter.title.clone());
     EditionLine {
         number: edition.number,

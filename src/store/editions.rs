@@ -187,6 +187,17 @@ impl Store {
         rows.iter().map(edition).collect()
     }
 
+    /// A newsletter's latest edition that was finished `by` then: what a new
+    /// reader is shown.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn latest_edition(&self, newsletter: &str, by: Timestamp) -> Result<Option<Edition>> {
+        let tail = " WHERE newsletter_id = $1 AND state = 'finished' AND finished <= $2 ORDER BY number DESC LIMIT 1";
+        let row = sqlx::query(select(tail)).bind(newsletter).bind(by.0).fetch_optional(&self.db.reader).await?;
+        row.as_ref().map(edition).transpose()
+    }
+
     /// One edition.
     ///
     /// # Errors

@@ -8,11 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, anyhow, bail};
 
 use crate::context::Context;
+use crate::domain::Newsletter;
 use crate::domain::delivery::Kind;
-use crate::domain::edition::{Edition, State};
 use crate::domain::subscription::Subscription;
 use crate::domain::token::{CONFIRM_WITHIN, Purpose, Token};
-use crate::domain::{Newsletter, Timestamp};
 use crate::store::Leased;
 use crate::transport::message::{self, Alternative, Head, List, Mailbox, Template, Unsubscribe};
 use crate::transport::{Content, Envelope, Message};
@@ -132,21 +131,13 @@ async fn transactional(ctx: &Context, leased: &Leased) -> anyhow::Result<Mail> {
         Kind::Already => letter::already(&ctx.words, &AlreadyMail { site, newsletter: title, cadence, manage_url }),
         _ => {
             let next = newsletter.next_slot(cadence, leased.created);
-            let latest = latest(ctx, newsletter, leased.created).await?;
+            // Finished when the letter was written: the same at every attempt.
+            let latest = ctx.store.latest_edition(&newsletter.id, leased.created).await?;
+            let latest = latest.map(|edition| (edition.subject, ctx.public(&format!("/editions/{}", edition.number))));
             let welcome = WelcomeMail { site, newsletter: title, cadence, next, latest, manage_url, unsubscribe_url };
             letter::welcome(&ctx.words, &welcome)
         }
     })
-}
-
-/// Subject and page of the newsletter's latest edition that was finished `by`
-/// then: the same at every attempt, and its page is there.
-async fn latest(ctx: &Context, newsletter: &Newsletter, by: Timestamp) -> anyhow::Result<Option<(String, String)>> {
-    let is_finished =
-        |edition: &Edition| edition.state == State::Finished && edition.finished.is_some_and(|at| at <= by);
-    let editions = ctx.store.editions(50).await?;
-    let latest = editions.into_iter().find(|edition| edition.newsletter == newsletter.id && is_finished(edition));
-    Ok(latest.map(|edition| (edition.subject, ctx.public(&format!("/editions/{}", edition.number)))))
 }
 
 fn links(ctx: &Context, leased: &Leased, subscription: &Subscription) -> Values {

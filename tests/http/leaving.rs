@@ -1,9 +1,10 @@
 //! Links of mails: looked at by scanners, pressed by readers and strangers.
 
-use postroom::domain::Cadence;
+use postroom::domain::edition::State;
 use postroom::domain::subscription::Status;
 use postroom::domain::time::Span;
 use postroom::domain::token::Purpose;
+use postroom::domain::{Address, Cadence};
 
 use super::house::House;
 
@@ -51,6 +52,24 @@ async fn confirming_takes_the_button_and_a_link_of_the_last_seven_days() {
         let late = house.ask(method, &path, &[], "").await;
         assert_eq!(late.status, 410);
         assert!(late.body.contains("This link has expired") && late.body.contains("name=\"email\""));
+    }
+}
+
+#[tokio::test]
+async fn the_welcome_shows_the_latest_edition_of_its_own_newsletter() {
+    let house =
+        House::with("[[newsletters]]\nid = \"a\"\ntitle = \"A\"\n[[newsletters]]\nid = \"b\"\ntitle = \"B\"\n").await;
+    let first = house.reader("joe@example.com", Status::Active).await;
+    house.edition(State::Sending).await;
+    let path = format!("/s/{}/unsubscribe", house.token(Purpose::Unsubscribe, first.id));
+    assert_eq!(house.post(&path, "").await.status, 200);
+    assert_eq!(house.ctx.store.finish_editions(house.ctx.now()).await.unwrap(), [1]);
+    for (newsletter, shown) in [("a", true), ("b", false)] {
+        house.post(&format!("/subscribe/{newsletter}"), "email=jane%40example.com").await;
+        let jane = house.ctx.store.subscriptions_of(&Address::parse("jane@example.com").unwrap()).await.unwrap();
+        let id = jane.iter().find(|one| one.newsletter == newsletter).unwrap().id;
+        let welcome = house.post(&format!("/confirm/{}", house.token(Purpose::Confirm, id)), "").await;
+        assert_eq!(welcome.body.contains("/editions/1\""), shown, "{newsletter}: {}", welcome.body);
     }
 }
 
