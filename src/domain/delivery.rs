@@ -13,13 +13,14 @@
 //! |  |  | uncertain | anything else after the dot; a crash |
 //! | uncertain | the relay may or may not have it; listed by name | queued | `resend`, once, after the wait for evidence |
 //! |  |  | accepted, refused, queued | the operator, who knows better |
+//! |  |  | cancelled | its edition is cancelled: it is never sent again, and stays listed |
 //! | accepted | the relay answered 2xx to the dot | | settled |
 //! | refused | a recorded 5xx, or we gave up on one | | settled |
 //! |  |  | queued | its edition is paused because such a 5xx is about the sender; the operator tries it once more |
 //! | suppressed | the address must not be mailed | | settled |
 //! | expired | no answer within the time allowed | | settled |
 //! |  |  | queued | the operator tries it once more |
-//! | cancelled | unsubscribed or edition cancelled before hand-over | | settled |
+//! | cancelled | unsubscribed before hand-over, or its edition cancelled | | settled |
 //!
 //! The commit point of a success is the relay's 2xx to the dot made durable by
 //! the ledger; of a failure, the durable outcome. A crash between the mark and

@@ -258,8 +258,9 @@ impl Store {
     }
 
     /// Lets a held or paused edition go; false when it is neither. The time it
-    /// waited does not count against its deliveries: they may be tried until
-    /// `expires`, and from now on. Its posts are held no longer either.
+    /// waited does not count against its open deliveries: they may be tried
+    /// until `expires`, and those in the queue from now on. Its posts are held
+    /// no longer either.
     ///
     /// # Errors
     /// Those of the engine.
@@ -277,8 +278,9 @@ impl Store {
             > 0;
         if approved {
             sqlx::query(
-                "UPDATE deliveries SET expires = MAX(expires, $1), not_before = MIN(not_before, $2)
-                 WHERE edition = $3 AND state = 'queued'",
+                "UPDATE deliveries SET expires = MAX(expires, $1),
+                    not_before = CASE state WHEN 'queued' THEN MIN(not_before, $2) ELSE not_before END
+                 WHERE edition = $3 AND state IN ('queued', 'leased', 'handing_over', 'uncertain')",
             )
             .bind(expires.0)
             .bind(now.0)
@@ -293,7 +295,7 @@ impl Store {
 
     /// Stops an edition for good and withdraws what has not left; false when
     /// it is over already. What is in hand is withdrawn when its mark is asked
-    /// for, or by [`Store::withdraw`] once it is back in the queue.
+    /// for, or by [`Store::withdraw`] once it is back in the queue or uncertain.
     ///
     /// # Errors
     /// Those of the engine.
@@ -315,7 +317,7 @@ impl Store {
         Ok(cancelled)
     }
 
-    /// Withdraws queued deliveries of cancelled editions; how many.
+    /// Withdraws queued and uncertain deliveries of cancelled editions; how many.
     ///
     /// # Errors
     /// Those of the engine.
@@ -349,10 +351,15 @@ impl Store {
     }
 }
 
+/// An uncertain copy is never sent again, so nobody need decide about it any
+/// more; it stays listed among the possible duplicates. The open states are
+/// named in full because the index over them is.
 async fn withdraw(tx: &mut Transaction<'static, Sqlite>, now: Timestamp) -> Result<u64> {
     let withdrawn = sqlx::query(
-        "UPDATE deliveries SET state = 'cancelled', reason = 'edition cancelled', settled = $1
-         WHERE state = 'queued' AND edition IN (SELECT number FROM editions WHERE state = 'cancelled')",
+        "UPDATE deliveries SET state = 'cancelled', settled = $1, reason = 'edition cancelled'
+                || CASE state WHEN 'uncertain' THEN ', the relay may have it: ' || reason ELSE '' END
+         WHERE state IN ('queued', 'leased', 'handing_over', 'uncertain') AND state IN ('queued', 'uncertain')
+            AND edition IN (SELECT number FROM editions WHERE state = 'cancelled')",
     )
     .bind(now.0)
     .execute(&mut **tx)

@@ -187,17 +187,19 @@ impl Store {
 
     /// Puts uncertain deliveries whose wait for evidence is over back in the
     /// queue, each once; how many. Those uncertain twice stay for the operator.
+    /// The wait does not count against them: they may be tried until `expires`.
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn resend_uncertain(&self, now: Timestamp) -> Result<u64> {
+    pub async fn resend_uncertain(&self, expires: Timestamp, now: Timestamp) -> Result<u64> {
         let mut tx = self.begin().await?;
         let moved = sqlx::query(
-            "UPDATE deliveries SET state = 'queued', not_before = $1
+            "UPDATE deliveries SET state = 'queued', not_before = $1, expires = MAX(expires, $2)
              WHERE state = 'uncertain' AND not_before <= $1 AND uncertain < 2
                 AND (edition IS NULL OR edition IN (SELECT number FROM editions WHERE state = 'sending'))",
         )
         .bind(now.0)
+        .bind(expires.0)
         .execute(&mut *tx)
         .await?
         .rows_affected();

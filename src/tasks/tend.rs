@@ -12,7 +12,7 @@ use super::Step;
 /// # Errors
 /// Those of the store.
 pub async fn step(ctx: &Context, now: Timestamp) -> anyhow::Result<Step> {
-    let resent = ctx.store.resend_uncertain(now).await?;
+    let resent = ctx.store.resend_uncertain(now.plus(ctx.settings.mail.expire), now).await?;
     if resent > 0 {
         telemetry::uncertain_resent(resent);
         ctx.wake.outbox.notify_one();

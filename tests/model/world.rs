@@ -230,7 +230,7 @@ impl World {
     /// Time passes, and what it overtakes is tended.
     pub async fn hours(&mut self, hours: i64) {
         self.now = self.now.plus(Span::hours(hours));
-        self.store.resend_uncertain(self.now).await.unwrap();
+        self.store.resend_uncertain(self.now.plus(AGE), self.now).await.unwrap();
         self.store.withdraw(self.now).await.unwrap();
         self.store.expire(self.now).await.unwrap();
         self.store.finish_editions(self.now).await.unwrap();

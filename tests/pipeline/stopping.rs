@@ -157,7 +157,8 @@ async fn cancelling_while_it_is_sent_calls_back_all_that_has_not_left() {
         office.tend().await;
         let states = async |name| office.books.entry(name).await.state;
         assert_eq!(states("first").await, Row::Accepted, "what was with the relay stays");
-        assert_eq!(states("lost").await, Row::Uncertain);
+        assert_eq!(states("lost").await, Row::Cancelled);
+        assert_eq!(office.ctx.store.possible_duplicates(1).await.unwrap().len(), 1, "what may have left is listed");
         for name in ["put-off", "leased1", "leased2", "leased3"] {
             let entry = office.books.entry(name).await;
             assert_eq!((entry.state, entry.reason.as_str()), (Row::Cancelled, "edition cancelled"), "{name}");

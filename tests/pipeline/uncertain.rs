@@ -4,6 +4,7 @@ use postroom::domain::Cadence;
 use postroom::domain::delivery::State as Row;
 use postroom::domain::edition::State;
 use postroom::domain::time::Span;
+use serde_json::Value;
 
 use super::office::{Office, Setup};
 use super::readers::address;
@@ -56,6 +57,44 @@ async fn a_lost_answer_is_listed_and_the_mail_sent_once_more_byte_for_byte() {
 }
 
 #[tokio::test]
+async fn a_lost_answer_is_made_good_however_long_the_edition_was_paused() {
+    let office = edition(Setup { script: loses(1, Act::HangUp), ..Setup::default() }).await;
+    assert!(office.ctx.store.pause_edition(1, "over the weekend").await.unwrap());
+    office.run_until("2026-05-22 12:00", Span::hours(12)).await;
+    assert!(office.approve(1).await);
+    assert_eq!(office.books.entry("lost").await.state, Row::Uncertain, "it is listed before it is sent again");
+    office.hand_over().await;
+    assert_eq!((office.got("lost"), office.editions().await[0].state), (vec!["alpha".to_owned()], State::Finished));
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_made_good_though_nothing_ran_for_days() {
+    let mut office = edition(Setup { script: loses(1, Act::HangUp), ..Setup::default() }).await;
+    office.stop().await;
+    office.wait(Span::days(5));
+    office.start().await;
+    office.hand_over().await;
+    assert_eq!((office.got("lost"), office.editions().await[0].state), (vec!["alpha".to_owned()], State::Finished));
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_cancelled_edition_leaves_no_doubt_open_and_every_doubt_listed() {
+    let office = edition(Setup { script: loses(2, Act::HangUp.after_taking()), ..Setup::default() }).await;
+    assert!(office.cancel(1).await);
+    let entry = office.books.entry("lost").await;
+    assert_eq!(entry.state, Row::Cancelled);
+    assert!(entry.reason.starts_with("edition cancelled, the relay may have it: "), "{entry:?}");
+    assert_eq!((office.books.open().await, office.ctx.store.possible_duplicates(1).await.unwrap().len()), (0, 1));
+    office.run_until("2026-05-20 12:00", Span::hours(5)).await;
+    assert_eq!(office.mails("lost").len(), 1, "it was sent again");
+    let status = office.command(&["status"]).await;
+    assert!(status.contains("Outbox: empty") && !status.contains("uncertain"), "{status}");
+    office.close().await;
+}
+
+#[tokio::test]
 async fn what_is_uncertain_twice_waits_for_the_operator() {
     let office = edition(Setup { script: loses(2, Act::HangUp.after_taking()), ..Setup::default() }).await;
     office.run_until("2026-05-23 12:00", Span::hours(5)).await;
@@ -73,6 +112,9 @@ async fn an_operator_who_wants_to_decide_is_left_to() {
     office.run_until("2026-05-23 12:00", Span::hours(5)).await;
     assert_eq!(office.books.entry("lost").await.state, Row::Uncertain);
     assert!(office.got("lost").is_empty());
+    let told: Value =
+        serde_json::from_str(&office.command(&["editions", "show", "1", "--uncertain", "--json"]).await).unwrap();
+    assert!(told["deliveries"][0]["state"] == "uncertain" && told["deliveries"][0]["not_before"].is_null(), "{told}");
     office.close().await;
 }
 

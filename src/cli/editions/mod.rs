@@ -251,7 +251,7 @@ pub fn delivery(row: &DeliveryRow) -> Value {
         "state": row.state.as_str(),
         "attempts": row.attempts,
         "uncertain": row.uncertain,
-        "not_before": row.not_before.rfc3339(),
+        "not_before": (!row.is_held()).then(|| row.not_before.rfc3339()),
         "reason": row.reason,
         "created": row.created.rfc3339(),
         "settled": row.settled.map(|at| at.rfc3339()),
