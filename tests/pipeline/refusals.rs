@@ -158,6 +158,30 @@ async fn refusals_of_our_reputation_pause_the_edition_and_go_out_once_that_is_me
 }
 
 #[tokio::test]
+async fn who_is_refused_again_after_the_operator_let_it_go_on_stops_it_no_more() {
+    let names: Vec<String> = (0..50).map(|n| format!("strict{n}")).collect();
+    let many: Vec<&str> = names.iter().map(String::as_str).chain(["jane"]).collect();
+    for (names, stops) in [(&["strict1", "strict2", "jane"][..], 1), (&many, 2)] {
+        // Approved like any: only who was refused before a release is known to the operator.
+        let more = "[[newsletters]]\nid = \"posts\"\napproval = true\n";
+        let script = Script::new().on(Step::Dot, "strict", Act::say("550 5.7.1 policy"));
+        let office = edition(Setup { script, more, ..Setup::default() }, names).await;
+        assert!(office.approve(1).await);
+        office.hand_over().await;
+        for stop in 1..=stops {
+            assert_eq!(office.editions().await[0].state, State::Paused, "{stop} of {stops}");
+            office.wait(Span::hours(1));
+            assert!(office.approve(1).await);
+            office.hand_over().await;
+        }
+        assert_eq!(office.editions().await[0].state, State::Finished, "{:#?}", office.books.deliveries().await);
+        assert_eq!((office.got("jane").len(), office.books.count(Row::Refused).await), (1, names.len() - 1));
+        assert_eq!(office.ctx.store.suppression(&address("strict1")).await.unwrap(), None);
+        office.close().await;
+    }
+}
+
+#[tokio::test]
 async fn one_strict_domain_among_many_refuses_for_itself_alone() {
     let script = Script::new().on(Step::Dot, "strict", Act::say("554 5.7.1 policy"));
     let office = scripted(script, &["strict", "a", "b", "c", "d"]).await;

@@ -210,15 +210,26 @@ async fn suppress(tx: &mut Transaction<'static, Sqlite>, rows: &str) -> Result<(
     Ok(())
 }
 
+/// A refused delivery `d` was refused for the same kind of reason before the
+/// operator last let its edition `e` go, knowing of it: this one is final, and
+/// is counted no more, or the same few would stop the edition for ever.
+macro_rules! known_to_the_operator {
+    () => {
+        "EXISTS (SELECT 1 FROM attempts b WHERE b.delivery_id = d.id AND b.number < d.attempts
+            AND b.class = 'sender' AND b.ended <= e.released)"
+    };
+}
+
 /// Pauses editions that the relay refuses whoever the recipient is: at once
 /// when it said so before one was named, else when refusals about the sender
-/// are too many to be a strict domain or two. Those were about no recipient
-/// either: they go back to the queue and out once the operator has mended it.
+/// since the operator last let the edition go are too many to be a strict
+/// domain or two. Those were about no recipient either: they go back to the
+/// queue and out once the operator has mended it.
 async fn pause_refused_editions(tx: &mut Transaction<'static, Sqlite>, rows: &str) -> Result<()> {
-    sqlx::query(
-        "UPDATE editions SET state = 'paused', reason = 'refused whoever the recipient is: ' || (
+    sqlx::query(concat!(
+        "UPDATE editions AS e SET state = 'paused', reason = 'refused whoever the recipient is: ' || (
                 SELECT j.value ->> 'reason' FROM json_each($1) j JOIN deliveries d ON d.id = j.value ->> 'id'
-                WHERE d.edition = editions.number AND (j.value ->> 'pause' = 1
+                WHERE d.edition = e.number AND (j.value ->> 'pause' = 1
                     OR j.value ->> 'class' = 'sender' AND j.value ->> 'state' = 'refused') LIMIT 1)
          WHERE state = 'sending' AND (
             number IN (SELECT d.edition FROM json_each($1) j JOIN deliveries d ON d.id = j.value ->> 'id'
@@ -226,20 +237,24 @@ async fn pause_refused_editions(tx: &mut Transaction<'static, Sqlite>, rows: &st
             OR number IN (SELECT d.edition FROM json_each($1) j JOIN deliveries d ON d.id = j.value ->> 'id'
                 WHERE j.value ->> 'class' = 'sender' AND j.value ->> 'state' = 'refused')
             AND (SELECT COUNT(*) FROM deliveries d JOIN attempts a ON a.delivery_id = d.id AND a.number = d.attempts
-                WHERE d.edition = editions.number AND d.state = 'refused' AND a.class = 'sender')
-                >= MIN($2, MAX(2, (audience + 1) / 2)))",
-    )
+                WHERE d.edition = e.number AND d.state = 'refused' AND a.class = 'sender'
+                    AND a.ended >= COALESCE(e.released, 0) AND NOT ",
+        known_to_the_operator!(),
+        ") >= MIN($2, MAX(2, (audience + 1) / 2)))"
+    ))
     .bind(rows)
     .bind(SENDER_REFUSALS)
     .execute(&mut **tx)
     .await?;
-    sqlx::query(
-        "UPDATE deliveries SET state = 'queued', settled = NULL WHERE state = 'refused'
-            AND edition IN (SELECT d.edition FROM json_each($1) j JOIN deliveries d ON d.id = j.value ->> 'id'
-                JOIN editions e ON e.number = d.edition WHERE e.state = 'paused')
-            AND EXISTS (SELECT 1 FROM attempts a WHERE a.delivery_id = deliveries.id AND a.number = deliveries.attempts
-                AND a.class = 'sender')",
-    )
+    sqlx::query(concat!(
+        "UPDATE deliveries AS d SET state = 'queued', settled = NULL FROM editions e
+         WHERE e.number = d.edition AND e.state = 'paused' AND d.state = 'refused'
+            AND d.edition IN (SELECT o.edition FROM json_each($1) j JOIN deliveries o ON o.id = j.value ->> 'id')
+            AND EXISTS (SELECT 1 FROM attempts a WHERE a.delivery_id = d.id AND a.number = d.attempts
+                AND a.class = 'sender')
+            AND NOT ",
+        known_to_the_operator!()
+    ))
     .bind(rows)
     .execute(&mut **tx)
     .await?;
