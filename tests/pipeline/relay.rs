@@ -160,3 +160,27 @@ async fn a_store_that_cannot_be_read_for_a_moment_refuses_nobody() {
     all_get_it(&office).await;
     office.close().await;
 }
+
+#[tokio::test]
+async fn what_could_not_be_given_back_is_once_the_ledger_can_be_written() {
+    let mut office = Office::open(Script::new().on(Step::Greeting, "", Act::say("421 4.3.2 down"))).await;
+    office.stop().await;
+    let newsletter = office.ctx.settings.newsletters[0].id.clone();
+    office.join_to(&newsletter, &NAMES, Cadence::Daily).await;
+    office.post("alpha");
+    office.tick_sealing("2026-05-19 07:00").await;
+    office
+        .books
+        .forge(
+            "CREATE TRIGGER full BEFORE UPDATE ON deliveries WHEN OLD.state = 'leased'
+             BEGIN SELECT RAISE(FAIL, 'the disk is full'); END",
+        )
+        .await;
+    office.start().await;
+    let failed = async || office.sink.connections() > 0 && office.books.count(Row::Leased).await == NAMES.len();
+    office.until("the relay is down and nothing can be given back", failed).await;
+    office.sink.becomes(Script::new());
+    office.books.forge("DROP TRIGGER full").await;
+    all_get_it(&office).await;
+    office.close().await;
+}

@@ -9,6 +9,7 @@
 mod rows;
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -44,6 +45,8 @@ enum Request {
 
 /// Requests in one transaction at most.
 const BATCH: usize = 500;
+/// How soon what could not be given back is tried again when nobody asks for anything.
+const RETRY: Duration = Duration::from_secs(1);
 /// Whose marks and outcomes are written.
 #[derive(Clone, Copy)]
 struct Run {
@@ -101,7 +104,7 @@ impl Ledger {
     /// Gives leased deliveries back untried.
     ///
     /// # Errors
-    /// When it could not: the next run gives them back.
+    /// When it could not: the writer does it once it can write again.
     pub async fn give_back(&self, deliveries: Vec<i64>) -> Result<()> {
         if deliveries.is_empty() {
             return Ok(());
@@ -112,7 +115,7 @@ impl Ledger {
     /// Gives leased deliveries back untried, each until its turn comes.
     ///
     /// # Errors
-    /// When it could not: the next run gives them back.
+    /// When it could not: the writer does it once it can write again.
     pub async fn put_off(&self, turns: Vec<(i64, Timestamp)>) -> Result<()> {
         if turns.is_empty() {
             return Ok(());
@@ -151,12 +154,18 @@ async fn write(store: Store, run: Run, mut waiting: mpsc::Receiver<Request>) {
     let mut batch = Vec::with_capacity(BATCH);
     // Deliveries whose outcome should be on the disk and is not.
     let mut unsettled = HashSet::new();
-    while waiting.recv_many(&mut batch, BATCH).await > 0 {
+    // What could not be given back, or it would be nobody's until the next run.
+    let mut kept = Vec::new();
+    while next(&mut waiting, &mut batch, !kept.is_empty()).await {
+        batch.append(&mut kept);
         let early = |request: &mut Request| matches!(request, Request::Mark(_, Some(k), ..) if unsettled.contains(k));
         for request in batch.extract_if(.., early) {
             answer(request, &Err(StoreError::Ledger("the outcome before it is not on the disk".into())));
         }
         let committed = rows::commit(&store, run, &batch).await;
+        if committed.is_err() {
+            kept.extend(batch.iter().filter_map(Request::again));
+        }
         for request in batch.drain(..) {
             if let Request::Settle(settling, _) = &request {
                 match committed {
@@ -165,6 +174,28 @@ async fn write(store: Store, run: Run, mut waiting: mpsc::Receiver<Request>) {
                 };
             }
             answer(request, &committed);
+        }
+    }
+}
+
+/// Waits for requests; false when there will be none. With something kept it
+/// does not wait for long.
+async fn next(waiting: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>, is_kept: bool) -> bool {
+    let received = waiting.recv_many(batch, BATCH);
+    match is_kept {
+        true => tokio::time::timeout(RETRY, received).await.map_or(true, |count| count > 0),
+        false => received.await > 0,
+    }
+}
+
+impl Request {
+    /// The same once more, where nobody else would ask; nobody waits for its answer.
+    fn again(&self) -> Option<Self> {
+        let nobody = || oneshot::channel().0;
+        match self {
+            Self::Return(ids, _) => Some(Self::Return(ids.clone(), nobody())),
+            Self::PutOff(turns, _) => Some(Self::PutOff(turns.clone(), nobody())),
+            Self::Mark(..) | Self::Settle(..) => None,
         }
     }
 }

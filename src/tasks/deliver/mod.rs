@@ -203,7 +203,7 @@ impl Engine {
     }
 
     async fn put_off(&self, turns: Vec<(i64, Timestamp)>) {
-        // Rows that cannot be put off now are taken back when the next run begins.
+        // What cannot be put off now is put off once the ledger can be written.
         if let Err(error) = self.ledger.put_off(turns).await {
             self.ledger_failed(&error);
         }

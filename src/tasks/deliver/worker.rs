@@ -327,7 +327,7 @@ impl Engine {
     }
 
     async fn give_back(&self, leased: &Leased) {
-        // A row that cannot be given back now is taken back when the next run begins.
+        // What cannot be given back now is given back once the ledger can be written.
         if let Err(error) = self.ledger.give_back(vec![leased.id]).await {
             self.ledger_failed(&error);
         }
