@@ -30,6 +30,9 @@ use crate::tasks::{compose, ingest, publish, tend};
 use crate::telemetry;
 use crate::transport;
 
+/// How long pages and tasks may take to end once a stop is asked for.
+const GRACE: Duration = Duration::from_secs(15);
+
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -164,11 +167,16 @@ pub struct Delivery {
     _ticker: watch::Sender<u64>,
 }
 
-/// Takes back what earlier runs left and starts handing over.
+/// Takes back what earlier runs left and starts handing over, until `stop` is
+/// cancelled.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn start_delivery(ctx: &Arc<Context>, ticks: watch::Sender<u64>) -> anyhow::Result<Delivery> {
+pub async fn start_delivery(
+    ctx: &Arc<Context>,
+    ticks: watch::Sender<u64>,
+    stop: CancellationToken,
+) -> anyhow::Result<Delivery> {
     let now = ctx.now();
     let mail = &ctx.settings.mail;
     let resend_at = (mail.uncertain == Uncertain::Resend).then(|| now.plus(mail.uncertain_wait));
@@ -176,7 +184,6 @@ pub async fn start_delivery(ctx: &Arc<Context>, ticks: watch::Sender<u64>) -> an
     if recovered.returned + recovered.uncertain > 0 {
         telemetry::recovered(recovered.returned, recovered.uncertain);
     }
-    let stop = CancellationToken::new();
     let connections = ctx.relays.iter().map(|relay| relay.connections()).sum();
     let ledger = Ledger::start(ctx.store.clone(), run, connections);
     let engine = Engine::new(Arc::clone(ctx), ledger, run, stop.clone());
@@ -207,8 +214,8 @@ impl Delivery {
     }
 }
 
-/// Runs everything until `stop` is cancelled, then stops in order: pages
-/// first, then tasks, then what the relay has in hand.
+/// Runs everything until `stop` is cancelled. Then nothing more is leased, and
+/// what the relay has in hand is finished while pages and tasks come to their end.
 ///
 /// # Errors
 /// When it cannot start.
@@ -220,7 +227,7 @@ pub async fn serve(ctx: Arc<Context>, stop: CancellationToken) -> Result<(), Sta
     let scheduler = tick_every_second(&ticks).await?;
     let mut published = String::new();
     first_look(&ctx, &mut published).await;
-    let delivery = start_delivery(&ctx, ticks.clone()).await?;
+    let delivery = start_delivery(&ctx, ticks.clone(), stop.child_token()).await?;
     let tasks = TaskTracker::new();
     tasks.spawn(watch_archive(Arc::clone(&ctx), published, ticks.subscribe(), stop.clone()));
     tasks.spawn(keep_time(Arc::clone(&ctx), ticks.subscribe(), stop.clone()));
@@ -231,8 +238,9 @@ pub async fn serve(ctx: Arc<Context>, stop: CancellationToken) -> Result<(), Sta
     telemetry::serving(listen, &ctx.settings.http.public_url);
     stop.cancelled().await;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-    tasks.wait().await;
-    delivery.stop().await?;
+    // A task that hangs, at a network drive say, must not keep the outcomes from the ledger.
+    let (_, delivered) = tokio::join!(tokio::time::timeout(GRACE, tasks.wait()), delivery.stop());
+    delivered?;
     let mut scheduler = scheduler;
     scheduler.shutdown().await.context("cannot stop the ticker")?;
     ctx.store.close().await;

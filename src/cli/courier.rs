@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::{Failure, output};
 use crate::app::{self, Delivery, Instance, StartError};
@@ -62,7 +63,7 @@ impl Here {
             Err(error) => return Err(error.into()),
         };
         let ticks = watch::Sender::new(0);
-        let delivery = app::start_delivery(ctx, ticks.clone()).await?;
+        let delivery = app::start_delivery(ctx, ticks.clone(), CancellationToken::new()).await?;
         Ok(Some(Self { _instance: instance, delivery, ticks }))
     }
 }

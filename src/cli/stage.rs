@@ -110,13 +110,17 @@ impl Stage {
         work: impl FnOnce(Arc<Context>) -> F,
     ) -> Result<(), Failure> {
         let settings = self.settings()?;
-        tokio::runtime::Runtime::new()?.block_on(async {
+        let runtime = tokio::runtime::Runtime::new()?;
+        let done = runtime.block_on(async {
             let ctx = app::context(settings, Arc::new(SystemClock), Arc::new(SystemIds)).await?;
             let store = ctx.store.clone();
             let done = work(ctx).await;
             store.close().await;
             done
-        })
+        });
+        // A look through the archive that hangs at a network drive would hang here for ever.
+        runtime.shutdown_background();
+        done
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) use subscriptions::UNDO;
 pub use subscriptions::{Added, NewSubscription, StoredConsent, Subscribe};
 
 use std::path::Path;
+use std::time::Duration;
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
@@ -107,10 +108,11 @@ impl Store {
         Ok(Self { db: db::open(path).await? })
     }
 
-    /// Closes every connection after the work in hand.
+    /// Closes every connection after the work in hand; what takes longer than
+    /// ten seconds is left to end with the process.
     pub async fn close(&self) {
-        self.db.reader.close().await;
-        self.db.writer.close().await;
+        let close = async { tokio::join!(self.db.reader.close(), self.db.writer.close()) };
+        let _ = tokio::time::timeout(Duration::from_secs(10), close).await;
     }
 
     /// Proves that a write can be committed now.

@@ -22,6 +22,7 @@ use postroom::tasks::tend;
 use postroom::transport::{self, RelayConfig};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::audit::Books;
 use crate::faultsink::{self, Script, Sink};
@@ -152,7 +153,7 @@ impl Office {
         let (folder, clock, ticks) = (self.folder.path().to_owned(), Arc::clone(&self.clock), self.ticks.clone());
         runtime.spawn(async move {
             let ctx = context(&folder, &clock).await;
-            let _delivery = app::start_delivery(&ctx, ticks).await.unwrap();
+            let _delivery = app::start_delivery(&ctx, ticks, CancellationToken::new()).await.unwrap();
             std::future::pending::<()>().await;
         });
         runtime
@@ -161,7 +162,8 @@ impl Office {
     /// Begins to hand over.
     pub async fn start(&mut self) {
         assert!(self.delivery.is_none(), "it runs already");
-        self.delivery = Some(app::start_delivery(&self.ctx, self.ticks.clone()).await.unwrap());
+        let delivery = app::start_delivery(&self.ctx, self.ticks.clone(), CancellationToken::new()).await;
+        self.delivery = Some(delivery.unwrap());
     }
 
     /// Stops as `serve` does on a signal.

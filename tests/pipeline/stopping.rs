@@ -1,5 +1,8 @@
 //! Stopping, in order and not, and what the next run makes of it.
 
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use postroom::app::{self, Instance, StartError};
@@ -195,5 +198,29 @@ async fn serve_does_it_all_by_itself_and_lets_no_second_one_near() {
     stop.cancel();
     serving.await.unwrap().unwrap();
     Instance::claim(&office.ctx.settings.database.file).unwrap();
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_stop_ends_the_leasing_at_once_though_a_page_is_still_being_asked_for() {
+    let gate = Gate::default();
+    let script = Script::new().on(Step::Dot, "", Act::say("250 2.0.0 taken").behind(&gate));
+    let names = crowd(30);
+    let office =
+        sealed(Setup { script, ..Setup::default() }, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut ctx = Arc::into_inner(office.another_context().await).unwrap();
+    ctx.settings.http.listen = listen;
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(app::serve(Arc::new(ctx), stop.clone()));
+    gate.reached_by(3).await;
+    let mut reader = TcpStream::connect(listen).unwrap();
+    reader.write_all(b"POST /subscribe HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf").unwrap();
+    stop.cancel();
+    gate.open();
+    office.until("nothing is in hand", async || office.books.in_hand().await == 0).await;
+    assert_eq!((office.sink.accepted().len(), office.books.count(Row::Queued).await), (3, 27));
+    drop(reader);
+    serving.await.unwrap().unwrap();
     office.close().await;
 }
