@@ -424,7 +424,8 @@ async fn record_consent(
 }
 
 /// Queues a transactional mail unless its address is suppressed or one of its
-/// kind went out within a day; a confirmation that was used frees the next.
+/// kind went out within a day; one that failed, and a confirmation that was
+/// used, free the next.
 async fn queue_mail(
     tx: &mut Transaction<'static, Sqlite>,
     kind: Kind,
@@ -439,6 +440,7 @@ async fn queue_mail(
          WHERE s.id = $4
             AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_key = r.address_key)
             AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.subscription_id = s.id AND d.kind = $1
+                AND d.state NOT IN ('refused', 'suppressed', 'expired', 'cancelled')
                 AND d.created > $5 AND d.created > COALESCE(s.confirmed, 0))",
     )
     .bind(kind.as_str())

@@ -44,6 +44,19 @@ async fn from_the_form_to_the_first_edition_and_out_by_one_click() {
 }
 
 #[tokio::test]
+async fn a_confirmation_that_failed_does_not_keep_the_next_one_back() {
+    let office = Office::open(Script::new().first(1, Step::Rcpt, "full", Act::say("552 5.2.2 mailbox full"))).await;
+    office.subscribe("full").await;
+    assert_eq!(office.books.entry("full").await.state, Row::Refused);
+    office.subscribe("full").await;
+    office.subscribe("full").await;
+    assert_eq!(office.mails("full").len(), 1, "one that went out does");
+    office.confirm("full").await;
+    assert_eq!(office.subscription("full").await.status, Status::Active);
+    office.close().await;
+}
+
+#[tokio::test]
 async fn one_reader_leaves_by_one_click_and_the_next_edition_reaches_all_the_others() {
     let office = Office::open(Script::new()).await;
     let newsletter = office.ctx.settings.newsletters[0].id.clone();
