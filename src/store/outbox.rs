@@ -1,8 +1,9 @@
 //! The outbox: what may be handed over now, who holds it, what a crash left.
 
-use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, Sqlite, Transaction};
 
-use super::{Result, Store, StoreError, instant, maybe_instant, word};
+use super::{Result, Store, instant, maybe_instant, word};
 use crate::domain::delivery::Kind;
 use crate::domain::subscription::Subscription;
 use crate::domain::{Address, Timestamp};
@@ -138,7 +139,7 @@ impl Store {
         });
         let rows = rows.bind(run).bind(now.0).bind(limit).fetch_all(&mut *tx).await?;
         let ids: Vec<i64> = rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
-        let leased = if ids.is_empty() { Vec::new() } else { leased(&mut tx, &ids).await? };
+        let leased = if ids.is_empty() { Vec::new() } else { leased(&mut tx, &ids, now).await? };
         tx.commit().await?;
         Ok(leased)
     }
@@ -231,7 +232,9 @@ impl Store {
     }
 }
 
-async fn leased(tx: &mut sqlx::Transaction<'static, sqlx::Sqlite>, ids: &[i64]) -> Result<Vec<Leased>> {
+/// What was just leased. A stored address that this version does not take for
+/// one is refused, and keeps nobody else from being leased.
+async fn leased(tx: &mut Transaction<'static, Sqlite>, ids: &[i64], now: Timestamp) -> Result<Vec<Leased>> {
     let rows = sqlx::query(
         "SELECT d.id, d.kind, d.variant_id, d.edition, d.attempts, d.created, d.expires,
             COALESCE(d.address, r.address) AS to_address, s.id AS sid, s.subscriber_id, s.newsletter_id, s.status,
@@ -243,38 +246,54 @@ async fn leased(tx: &mut sqlx::Transaction<'static, sqlx::Sqlite>, ids: &[i64]) 
     .bind(serde_json::to_string(ids).unwrap_or_default())
     .fetch_all(&mut **tx)
     .await?;
-    rows.iter()
-        .map(|row| {
-            let address = Address::parse(&row.try_get::<String, _>("to_address")?).map_err(StoreError::Value)?;
-            let subscription = match row.try_get::<Option<i64>, _>("sid")? {
-                None => None,
-                Some(id) => Some(Subscription {
-                    id,
-                    subscriber_id: row.try_get("subscriber_id")?,
-                    address: address.clone(),
-                    newsletter: row.try_get("newsletter_id")?,
-                    status: word(row, "status")?,
-                    cadence: word(row, "cadence")?,
-                    // Who is owed what was settled at the seal.
-                    topics: Vec::new(),
-                    covered_until: row.try_get("covered_until")?,
-                    paused_until: maybe_instant(row, "paused_until")?,
-                    created: instant(row, "s_created")?,
-                    confirmed: maybe_instant(row, "confirmed")?,
-                    unsubscribed: maybe_instant(row, "unsubscribed")?,
-                }),
-            };
-            Ok(Leased {
-                id: row.try_get("id")?,
-                kind: word(row, "kind")?,
-                variant: row.try_get("variant_id")?,
-                edition: row.try_get("edition")?,
-                address,
-                subscription,
-                attempts: row.try_get("attempts")?,
-                created: instant(row, "created")?,
-                expires: instant(row, "expires")?,
-            })
-        })
-        .collect()
+    let mut good = Vec::with_capacity(rows.len());
+    for row in &rows {
+        match Address::parse(&row.try_get::<String, _>("to_address")?) {
+            Ok(address) => good.push(delivery(row, address)?),
+            Err(reason) => refuse(tx, row.try_get("id")?, &reason, now).await?,
+        }
+    }
+    Ok(good)
+}
+
+async fn refuse(tx: &mut Transaction<'static, Sqlite>, id: i64, reason: &str, now: Timestamp) -> Result<()> {
+    sqlx::query("UPDATE deliveries SET state = 'refused', run_id = NULL, reason = $1, settled = $2 WHERE id = $3")
+        .bind(reason)
+        .bind(now.0)
+        .bind(id)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+fn delivery(row: &SqliteRow, address: Address) -> Result<Leased> {
+    let subscription = match row.try_get::<Option<i64>, _>("sid")? {
+        None => None,
+        Some(id) => Some(Subscription {
+            id,
+            subscriber_id: row.try_get("subscriber_id")?,
+            address: address.clone(),
+            newsletter: row.try_get("newsletter_id")?,
+            status: word(row, "status")?,
+            cadence: word(row, "cadence")?,
+            // Who is owed what was settled at the seal.
+            topics: Vec::new(),
+            covered_until: row.try_get("covered_until")?,
+            paused_until: maybe_instant(row, "paused_until")?,
+            created: instant(row, "s_created")?,
+            confirmed: maybe_instant(row, "confirmed")?,
+            unsubscribed: maybe_instant(row, "unsubscribed")?,
+        }),
+    };
+    Ok(Leased {
+        id: row.try_get("id")?,
+        kind: word(row, "kind")?,
+        variant: row.try_get("variant_id")?,
+        edition: row.try_get("edition")?,
+        address,
+        subscription,
+        attempts: row.try_get("attempts")?,
+        created: instant(row, "created")?,
+        expires: instant(row, "expires")?,
+    })
 }
