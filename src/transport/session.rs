@@ -243,11 +243,24 @@ impl Session {
             std::process::abort();
         }
         let tail = format!(".\r\n{}", announced.map(Commands::together).unwrap_or_default());
-        let mut slices = [IoSlice::new(wire), IoSlice::new(tail.as_bytes())];
+        if self.line.wire.is_encrypted() {
+            // TLS may report a failure after it sent something, the dot perhaps,
+            // where the operating system reports one only when it took nothing.
+            self.transmit(wire, b"", until).await?;
+            return self.transmit(b"", tail.as_bytes(), until).await;
+        }
+        self.transmit(wire, tail.as_bytes(), until).await
+    }
+
+    /// Writes content and what follows it, the dot first. A failure is one of
+    /// the content as long as nothing of `tail` can have left: when it was
+    /// given to the operating system together with content.
+    async fn transmit(&mut self, body: &[u8], tail: &[u8], until: Instant) -> Result<(), Report> {
+        let mut slices = [IoSlice::new(body), IoSlice::new(tail)];
         let (mut rest, mut taken) = (&mut slices[..], 0);
-        while taken < wire.len() + tail.len() {
-            let before_dot = taken <= wire.len();
-            if before_dot && !self.line.wire.is_quiet() {
+        while taken < body.len() + tail.len() {
+            let before_dot = !body.is_empty() && taken <= body.len();
+            if taken <= body.len() && !self.line.wire.is_quiet() {
                 let why = "the relay did not wait for the end of the message";
                 return Err(self.broken_off(Phase::Content, why.into()).await);
             }
@@ -265,10 +278,14 @@ impl Session {
             let phase = if before_dot { Phase::Content } else { Phase::Dot };
             return Err(self.broken_off(phase, why).await);
         }
-        match timeout(self.deadlines.write, self.line.wire.flush()).await {
+        let (phase, limit) = match tail {
+            [] => (Phase::Content, within(self.deadlines.write, until)),
+            _ => (Phase::Dot, self.deadlines.write),
+        };
+        match timeout(limit, self.line.wire.flush()).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(self.broken_off(Phase::Dot, reply::trouble(&error)).await),
-            Err(_) => Err(Report::broken(Phase::Dot, late("the relay took no content", self.deadlines.write))),
+            Ok(Err(error)) => Err(self.broken_off(phase, reply::trouble(&error)).await),
+            Err(_) => Err(Report::broken(phase, late("the relay took no content", limit))),
         }
     }
 
