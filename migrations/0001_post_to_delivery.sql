@@ -24,6 +24,8 @@ CREATE TABLE posts (
     access         TEXT   NOT NULL,
     file_size      BIGINT NOT NULL,
     file_modified  BIGINT NOT NULL,
+    -- By which rules and version of ours: when these change, its file is read again.
+    rendered_by    TEXT   NOT NULL,
     -- Given once when the post became public, for ever: editions are reckoned in it.
     seq            BIGINT UNIQUE,
     public_since   BIGINT,
@@ -35,6 +37,7 @@ CREATE TABLE posts (
 );
 CREATE INDEX posts_by_slug ON posts (slug);
 CREATE INDEX posts_by_hash ON posts (content_hash);
+CREATE INDEX posts_by_path ON posts (path);
 
 CREATE TABLE post_topics (
     post_id  BIGINT NOT NULL REFERENCES posts (id),
@@ -52,11 +55,9 @@ CREATE TABLE post_authors (
 );
 
 -- One row once the first scan is done: what was there then is the baseline.
--- rendered_by changes with the archive's rules or our version: then every file is read again.
 CREATE TABLE baselines (
-    id          BIGINT PRIMARY KEY,
-    set_at      BIGINT NOT NULL,
-    rendered_by TEXT   NOT NULL
+    id     BIGINT PRIMARY KEY,
+    set_at BIGINT NOT NULL
 );
 
 -- Mirrored from the settings, so that the ledger can be read without them.

@@ -121,8 +121,8 @@ pub struct Known {
     pub identity: String,
     /// [`Entry::url`].
     pub url: String,
-    /// The stamp with which it was read.
-    pub stamp: Stamp,
+    /// The stamp with which it was read; `None` when it has to be read again.
+    pub stamp: Option<Stamp>,
 }
 
 /// A file that gave a post.
@@ -184,8 +184,9 @@ impl Archive {
     }
 
     /// Looks at every file and reads those that `known` does not hold with
-    /// their present stamp. Blocks; `now` decides only which files are too
-    /// fresh to be trusted.
+    /// their present stamp. `known` has to hold every file a post came from:
+    /// what their posts are called by depends on it. Blocks; `now` decides only
+    /// which files are too fresh to be trusted.
     ///
     /// # Errors
     /// The folder is missing, cannot be read, was exchanged during the look,

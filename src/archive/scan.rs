@@ -72,7 +72,7 @@ fn sort(scan: &mut Scan, files: Vec<Found>, known: &HashMap<String, Known>, now:
     let mut fresh = Vec::new();
     for found in files {
         let age = now.since(found.stamp.modified);
-        if known.get(&found.path).is_some_and(|known| known.stamp == found.stamp) {
+        if known.get(&found.path).is_some_and(|known| known.stamp == Some(found.stamp)) {
             scan.unchanged.push(found.path);
         } else if age > Span(-SETTLE.0) && age < SETTLE {
             scan.waiting.push(found.path);

@@ -43,8 +43,11 @@ fn look(folder: &TempDir, known: &HashMap<String, Known>) -> Scan {
 }
 
 fn remember(scan: &Scan) -> HashMap<String, Known> {
-    let known =
-        |read: &Read| Known { identity: read.entry.identity.clone(), url: read.entry.url.clone(), stamp: read.stamp };
+    let known = |read: &Read| Known {
+        identity: read.entry.identity.clone(),
+        url: read.entry.url.clone(),
+        stamp: Some(read.stamp),
+    };
     scan.read.iter().map(|read| (read.entry.path.clone(), known(read))).collect()
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use sqlx::{Row, Sqlite, Transaction};
 
 use super::posts::public;
-use super::{Result, Store, StoreError, instant, maybe_instant};
+use super::{Result, Store, StoreError, instant};
 use crate::domain::post::Access;
 use crate::domain::time::Span;
 use crate::domain::{Entry, Timestamp};
@@ -17,10 +17,9 @@ pub struct KnownFile {
     pub identity: String,
     /// Its address on the site.
     pub url: String,
-    /// Size in bytes.
-    pub size: u64,
-    /// Modification time.
-    pub modified: Timestamp,
+    /// Size in bytes and modification time when it was read; `None` when it was
+    /// rendered by other rules and has to be read again.
+    pub stamp: Option<(u64, Timestamp)>,
 }
 
 /// One scan of the archive, to be taken in.
@@ -39,6 +38,13 @@ pub struct Ingest<'a> {
     pub guard_share: f64,
     /// What the posts were rendered by: the rules of the archive and our version.
     pub rendered_by: &'a str,
+}
+
+impl Ingest<'_> {
+    /// Whether there is a file at this path, read or not.
+    fn holds(&self, path: &str) -> bool {
+        self.present.contains(path) || self.read.iter().any(|(entry, ..)| entry.path == path)
+    }
 }
 
 /// What a scan changed.
@@ -72,26 +78,27 @@ impl Ingested {
 const GUARD_FLOOR: i64 = 5;
 
 impl Store {
-    /// Every file of the archive whose post is present and was rendered by the
-    /// same rules, by path.
+    /// Every file of the archive whose post is present, by path. Those rendered
+    /// by other rules are among them: they keep their identities.
     ///
     /// # Errors
     /// Those of the engine.
     pub async fn known_files(&self, rendered_by: &str) -> Result<HashMap<String, KnownFile>> {
         let rows = sqlx::query(
-            "SELECT path, identity, url, file_size, file_modified FROM posts
-             WHERE removed IS NULL AND EXISTS (SELECT 1 FROM baselines WHERE rendered_by = $1)",
+            "SELECT path, identity, url, file_size, file_modified, rendered_by = $1 AS is_current FROM posts
+             WHERE removed IS NULL",
         )
         .bind(rendered_by)
         .fetch_all(&self.db.reader)
         .await?;
         rows.iter()
             .map(|row| {
+                let size = u64::try_from(row.try_get::<i64, _>("file_size")?).unwrap_or(0);
+                let stamp = (size, instant(row, "file_modified")?);
                 let file = KnownFile {
                     identity: row.try_get("identity")?,
                     url: row.try_get("url")?,
-                    size: u64::try_from(row.try_get::<i64, _>("file_size")?).unwrap_or(0),
-                    modified: instant(row, "file_modified")?,
+                    stamp: row.try_get::<bool, _>("is_current")?.then_some(stamp),
                 };
                 Ok((row.try_get("path")?, file))
             })
@@ -109,19 +116,16 @@ impl Store {
             baseline: sqlx::query("SELECT 1 FROM baselines").fetch_optional(&mut *tx).await?.is_none(),
             ..Ingested::default()
         };
+        let mut taken = HashSet::new();
         for (entry, size, modified) in &scan.read {
-            take_entry(&mut tx, scan, entry, (*size, *modified), now, &mut done).await?;
+            taken.insert(take_entry(&mut tx, scan, entry, (*size, *modified), now, &mut done).await?);
         }
-        remove_missing(&mut tx, scan, now, &mut done).await?;
+        remove_missing(&mut tx, scan, &taken, now, &mut done).await?;
         number_public(&mut tx, scan, now, &mut done).await?;
-        sqlx::query(
-            "INSERT INTO baselines (id, set_at, rendered_by) VALUES (1, $1, $2)
-             ON CONFLICT (id) DO UPDATE SET rendered_by = $2",
-        )
-        .bind(now.0)
-        .bind(scan.rendered_by)
-        .execute(&mut *tx)
-        .await?;
+        sqlx::query("INSERT INTO baselines (id, set_at) VALUES (1, $1) ON CONFLICT (id) DO NOTHING")
+            .bind(now.0)
+            .execute(&mut *tx)
+            .await?;
         tx.commit().await?;
         Ok(done)
     }
@@ -135,6 +139,8 @@ fn hex(bytes: &[u8; 32]) -> String {
     })
 }
 
+/// Writes one post that was read, over the row it had where it had one; the
+/// row's id.
 async fn take_entry(
     tx: &mut Transaction<'static, Sqlite>,
     scan: &Ingest<'_>,
@@ -142,35 +148,73 @@ async fn take_entry(
     stamp: (u64, Timestamp),
     now: Timestamp,
     done: &mut Ingested,
-) -> Result<()> {
+) -> Result<i64> {
     let hash = hex(&entry.content_hash);
-    let known = sqlx::query("SELECT id, content_hash, removed, draft, dated FROM posts WHERE identity = $1")
-        .bind(&entry.identity)
-        .fetch_optional(&mut **tx)
-        .await?;
-    if let Some(row) = known {
-        let same = row.try_get::<String, _>("content_hash")? == hash && maybe_instant(&row, "removed")?.is_none();
-        let id = row.try_get("id")?;
-        done.changed += u64::from(!same);
-        return write_entry(tx, id, entry, &hash, stamp, (!same).then_some(now)).await;
-    }
-    if let Some((id, same)) = moved_from(tx, scan, entry, &hash).await? {
+    let (id, same) = if let Some(was) = known_as(tx, scan, entry, &hash).await? {
+        done.changed += u64::from(!was.same || was.is_removed);
+        (was.id, was.same)
+    } else if let Some((id, same)) = moved_from(tx, scan, entry, &hash).await? {
         done.moved += 1;
-        return write_entry(tx, id, entry, &hash, stamp, (!same).then_some(now)).await;
+        (id, same)
+    } else {
+        done.added += 1;
+        (insert(tx, entry).await?, true)
+    };
+    write_entry(tx, id, entry, &hash, (stamp, scan.rendered_by), (!same).then_some(now)).await?;
+    Ok(id)
+}
+
+/// A post as it was before this scan.
+struct Was {
+    id: i64,
+    /// Its content is what it is now.
+    same: bool,
+    is_removed: bool,
+}
+
+/// The post of this file or of this identity. What a file is called by may
+/// change with other files of its name, so its path tells more; only an id
+/// its author wrote goes before that.
+async fn known_as(
+    tx: &mut Transaction<'static, Sqlite>,
+    scan: &Ingest<'_>,
+    entry: &Entry,
+    hash: &str,
+) -> Result<Option<Was>> {
+    let rows = sqlx::query(
+        "SELECT id, path, identity = $1 AS by_identity, content_hash = $3 AS same, removed IS NOT NULL AS is_removed
+         FROM posts WHERE identity = $1 OR path = $2
+         ORDER BY identity = $1 AND $4 DESC, path = $2 AND removed IS NULL DESC, identity = $1 DESC, removed DESC",
+    )
+    .bind(&entry.identity)
+    .bind(&entry.path)
+    .bind(hash)
+    .bind(entry.guid.is_some())
+    .fetch_all(&mut **tx)
+    .await?;
+    for row in rows {
+        let is_removed = row.try_get("is_removed")?;
+        let path: &str = row.try_get("path")?;
+        let is_named = entry.guid.is_some() && row.try_get("by_identity")?;
+        if is_named || is_removed || path == entry.path || !scan.holds(path) {
+            return Ok(Some(Was { id: row.try_get("id")?, same: row.try_get("same")?, is_removed }));
+        }
     }
-    done.added += 1;
+    Ok(None)
+}
+
+async fn insert(tx: &mut Transaction<'static, Sqlite>, entry: &Entry) -> Result<i64> {
     let feed_id = first_feed_id(tx, entry).await?;
-    let id = sqlx::query(
+    let row = sqlx::query(
         "INSERT INTO posts (identity, feed_id, path, content_hash, title, slug, url, dated, draft, summary, html,
-            words, access, file_size, file_modified, mailable, guarded)
-         VALUES ($1, $2, '', '', '', '', '', 0, 0, '', '', 0, 'public', 0, 0, 1, 0) RETURNING id",
+            words, access, file_size, file_modified, rendered_by, mailable, guarded)
+         VALUES ($1, $2, '', '', '', '', '', 0, 0, '', '', 0, 'public', 0, 0, '', 1, 0) RETURNING id",
     )
     .bind(&entry.identity)
     .bind(feed_id)
     .fetch_one(&mut **tx)
-    .await?
-    .try_get(0)?;
-    write_entry(tx, id, entry, &hash, stamp, None).await
+    .await?;
+    Ok(row.try_get(0)?)
 }
 
 /// The post this one was before its file was moved, and whether its content is
@@ -195,8 +239,7 @@ async fn moved_from(
     .await?;
     for row in rows {
         let path: String = row.try_get("path")?;
-        let still_there = scan.present.contains(path.as_str()) || scan.read.iter().any(|(e, ..)| e.path == path);
-        if !still_there {
+        if !scan.holds(&path) {
             return Ok(Some((row.try_get("id")?, row.try_get("same")?)));
         }
     }
@@ -220,15 +263,18 @@ async fn write_entry(
     id: i64,
     entry: &Entry,
     hash: &str,
-    (size, modified): (u64, Timestamp),
+    ((size, modified), rendered_by): ((u64, Timestamp), &str),
     edited: Option<Timestamp>,
 ) -> Result<()> {
     let edited = edited.map(|now| entry.updated.unwrap_or(now).0);
+    // Another post may have had the identity that this file gives it now: then it keeps its own.
     sqlx::query(
-        "UPDATE posts SET identity = $1, path = $2, content_hash = $3, title = $4, slug = $5, url = $6, dated = $7,
+        "UPDATE posts SET path = $2, content_hash = $3, title = $4, slug = $5, url = $6, dated = $7,
             author_updated = $8, expires = $9, draft = $10, summary = $11, html = $12, language = $13, words = $14,
-            access = $15, file_size = $16, file_modified = $17, removed = NULL,
-            edited = CASE WHEN seq IS NULL THEN edited ELSE COALESCE($18, edited) END
+            access = $15, file_size = $16, file_modified = $17, rendered_by = $20, removed = NULL,
+            edited = CASE WHEN seq IS NULL THEN edited ELSE COALESCE($18, edited) END,
+            identity = CASE WHEN EXISTS (SELECT 1 FROM posts o WHERE o.identity = $1 AND o.id <> $19)
+                THEN identity ELSE $1 END
          WHERE id = $19",
     )
     .bind(&entry.identity)
@@ -253,6 +299,7 @@ async fn write_entry(
     .bind(modified.0)
     .bind(edited)
     .bind(id)
+    .bind(rendered_by)
     .execute(&mut **tx)
     .await?;
     write_lists(tx, id, entry).await
@@ -280,22 +327,19 @@ async fn write_lists(tx: &mut Transaction<'static, Sqlite>, id: i64, entry: &Ent
     Ok(())
 }
 
+/// Marks as removed what has no file any more, or whose file holds another post now.
 async fn remove_missing(
     tx: &mut Transaction<'static, Sqlite>,
     scan: &Ingest<'_>,
+    taken: &HashSet<i64>,
     now: Timestamp,
     done: &mut Ingested,
 ) -> Result<()> {
-    let read: HashSet<&str> = scan.read.iter().map(|(entry, ..)| entry.path.as_str()).collect();
     let rows = sqlx::query("SELECT id, path FROM posts WHERE removed IS NULL").fetch_all(&mut **tx).await?;
     for row in rows {
-        let path: &str = row.try_get("path")?;
-        if !read.contains(path) && !scan.present.contains(path) {
-            sqlx::query("UPDATE posts SET removed = $1 WHERE id = $2")
-                .bind(now.0)
-                .bind(row.try_get::<i64, _>("id")?)
-                .execute(&mut **tx)
-                .await?;
+        let id: i64 = row.try_get("id")?;
+        if !taken.contains(&id) && !scan.present.contains(row.try_get::<&str, _>("path")?) {
+            sqlx::query("UPDATE posts SET removed = $1 WHERE id = $2").bind(now.0).bind(id).execute(&mut **tx).await?;
             done.removed += 1;
         }
     }

@@ -50,14 +50,12 @@ impl Store {
     /// Those of the engine.
     pub async fn public_fingerprint(&self, now: Timestamp) -> Result<String> {
         const PUBLIC: &str = concat!(
-            "SELECT COALESCE(string_agg(id || ' ' || url || ' ' || content_hash, char(10)), ''),
-                (SELECT COALESCE(MAX(rendered_by), '') FROM baselines)
+            "SELECT COALESCE(string_agg(id || ' ' || url || ' ' || content_hash || ' ' || rendered_by, char(10)), '')
              FROM posts WHERE seq IS NOT NULL AND ",
             public!("$1")
         );
         let row = sqlx::query(PUBLIC).bind(now.0).fetch_one(&self.db.reader).await?;
-        let (posts, rendered_by): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-        Ok(format!("{rendered_by}\n{posts}"))
+        Ok(row.try_get(0)?)
     }
 
     /// How many posts are present, public or not.

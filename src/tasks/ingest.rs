@@ -16,6 +16,8 @@ pub struct Looked {
     pub ingested: Ingested,
     /// What is wrong with single files.
     pub faults: Vec<Fault>,
+    /// How many files were read.
+    pub read: usize,
     /// What is odd about single files.
     pub warnings: Vec<Fault>,
     /// Files still being written: look again soon.
@@ -54,8 +56,8 @@ async fn look(ctx: &Context, now: Timestamp) -> anyhow::Result<Result<Looked, Fa
     if ingested.published > 0 {
         telemetry::posts_public(ingested.published, ctx.store.newest_seq().await?, ingested.baseline);
     }
-    let Scan { faults, warnings, waiting, .. } = scan;
-    Ok(Ok(Looked { ingested, faults, warnings, waiting: waiting.len() }))
+    let Scan { read, faults, warnings, waiting, .. } = scan;
+    Ok(Ok(Looked { ingested, read: read.len(), faults, warnings, waiting: waiting.len() }))
 }
 
 async fn take_in(ctx: &Context, scan: &Scan, rendered_by: &str, now: Timestamp) -> anyhow::Result<Ingested> {
@@ -94,6 +96,6 @@ fn to_known(file: &KnownFile) -> Known {
     Known {
         identity: file.identity.clone(),
         url: file.url.clone(),
-        stamp: Stamp { size: file.size, modified: file.modified },
+        stamp: file.stamp.map(|(size, modified)| Stamp { size, modified }),
     }
 }

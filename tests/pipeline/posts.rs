@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use postroom::domain::Cadence;
 use postroom::domain::time::Span;
-use postroom::tasks::publish;
+use postroom::tasks::{ingest, publish};
 
 use super::office::{Office, at};
 use crate::faultsink::Script;
@@ -232,5 +232,75 @@ async fn feeds_follow_every_edit_and_move_though_the_author_says_nothing_of_it()
     office.post_dated("new", date, "");
     let feed = feed().await;
     assert!(feed.contains("/new/") && !feed.contains("/old/"), "{feed}");
+    office.close().await;
+}
+
+#[tokio::test]
+async fn posts_of_one_name_and_those_out_of_sight_stay_what_they_are_when_all_is_rendered_again() {
+    let office = Office::open(Script::new()).await;
+    office.join("jane", Cadence::Daily).await;
+    let posts = office.ctx.settings.archive.path.clone();
+    office.post("hidden");
+    office.write("2026-05-18-report.md", "title: The newer", "First of its name to come.");
+    office.tick_at("2026-05-19 07:00").await;
+    office.write("2026-04-30-report.md", "title: The older", "Came later.");
+    office.tick_at("2026-05-20 07:00").await;
+    let all = async || {
+        let posts = office.ctx.store.public_posts(office.ctx.now()).await.unwrap();
+        posts.into_iter().map(|post| (post.entry.title, post.feed_id, post.entry.identity)).collect::<BTreeSet<_>>()
+    };
+    let (before, mails) = (all().await, office.got("jane").len());
+    assert_eq!((before.len(), mails), (4, 1), "one is too old for mail");
+    // The rules change, and in the same look a file cannot be read.
+    let settings = posts.with_file_name("postroom.toml");
+    let toml = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(&settings, toml.replace("[site]", "[site]\nlanguage = \"de\"")).unwrap();
+    office.write("hidden.md", "title: About hidden", &"x".repeat(6 << 20));
+    let ctx = office.another_context().await;
+    let done = ingest::step(&ctx, ctx.now()).await.unwrap().unwrap().ingested;
+    assert_eq!((done.added, done.changed, done.moved, done.removed), (0, 0, 0, 0));
+    assert_eq!(all().await, before);
+    office.post_dated("hidden", at("2026-05-18 12:00"), "");
+    let known = ctx.store.known_files("other rules").await.unwrap();
+    assert!(known.len() == 4 && known.values().all(|file| file.stamp.is_none()), "{known:?}");
+    let looked = ingest::step(&ctx, ctx.now()).await.unwrap().unwrap();
+    assert_eq!((looked.ingested.added, looked.ingested.removed, looked.read), (0, 0, 1), "only what was out of sight");
+    office.close().await;
+}
+
+#[tokio::test]
+async fn an_id_its_author_writes_or_takes_back_makes_no_new_post_of_a_file() {
+    let office = Office::open(Script::new()).await;
+    office.join("jane", Cadence::Daily).await;
+    office.post("alpha");
+    office.tick_at("2026-05-19 07:00").await;
+    for front in ["id: tag:blog.test,2026:alpha", "id: tag:blog.test,2026:other", ""] {
+        office.post_dated("alpha", at("2026-05-18 12:00"), front);
+        let done = office.look().await.ingested;
+        assert_eq!((done.added, done.changed, done.removed), (0, 1, 0), "{front}");
+    }
+    // An id goes where its author takes it, and nothing is left of the post that was there.
+    office.post_with("beta", "id: beta");
+    office.tick_at("2026-05-20 07:00").await;
+    office.remove("beta.md");
+    office.post_with("alpha", "id: beta");
+    let done = office.look().await.ingested;
+    assert_eq!((done.added, done.changed, done.removed), (0, 1, 1));
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_file_that_comes_back_as_it_was_was_not_edited() {
+    let office = Office::open(Script::new()).await;
+    office.post("alpha");
+    office.look().await;
+    let folder = office.ctx.settings.archive.path.clone();
+    std::fs::rename(folder.join("alpha.md"), folder.with_file_name("alpha.md")).unwrap();
+    assert_eq!(office.look().await.ingested.removed, 1);
+    office.wait(Span::hours(1));
+    std::fs::rename(folder.with_file_name("alpha.md"), folder.join("alpha.md")).unwrap();
+    assert_eq!(office.look().await.ingested.changed, 1, "feeds follow");
+    let public = office.ctx.store.public_posts(office.ctx.now()).await.unwrap();
+    assert!(public.iter().all(|post| post.edited.is_none()), "{public:?}");
     office.close().await;
 }
