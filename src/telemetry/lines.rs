@@ -62,7 +62,8 @@ fn word(level: Level) -> (&'static str, u8) {
 }
 
 /// The words and fields of one event. Whatever could break the line or fake
-/// another one (relay replies, file names) is quoted and escaped.
+/// another one (relay replies, file names) is quoted and escaped, and no
+/// address leaves as it is.
 #[derive(Default)]
 struct Words {
     message: String,
@@ -71,6 +72,7 @@ struct Words {
 
 impl Words {
     fn add(&mut self, field: &Field, value: &str) {
+        let value = masked(value);
         if field.name() == "message" {
             self.message = value.chars().flat_map(escaped).collect();
             return;
@@ -81,6 +83,23 @@ impl Words {
             false => write!(self.fields, " {}={value:?}", field.name()),
         };
     }
+}
+
+/// The text with `j***@example.org` for every address in it: relays repeat the
+/// recipient's in their replies. The signs are those of RFC 5322 section 3.2.3.
+fn masked(text: &str) -> String {
+    let is_local = |c: char| c.is_alphanumeric() || ".!#$%&'*+-/=?^_`{|}~".contains(c);
+    let mut pieces: Vec<String> = text.split('@').map(str::to_owned).collect();
+    if let Some((_last, before)) = pieces.split_last_mut() {
+        for piece in before {
+            let start = piece.trim_end_matches(is_local).len();
+            if let Some(first) = piece[start..].chars().next() {
+                piece.truncate(start + first.len_utf8());
+                piece.push_str("***");
+            }
+        }
+    }
+    pieces.join("@")
 }
 
 fn escaped(c: char) -> impl Iterator<Item = char> {
@@ -133,6 +152,15 @@ mod tests {
         let say = || tracing::warn!(edition = 42, relay = "mail.test:25", reason = "550 no", "refused");
         assert_eq!(said(true, say), "<4>refused edition=42 relay=mail.test:25 reason=\"550 no\"\n");
         assert_eq!(said(false, say), "00:16:40 warn  refused edition=42 relay=mail.test:25 reason=\"550 no\"\n");
+    }
+
+    #[test]
+    fn a_refusal_is_told_without_the_address_the_relay_repeats() {
+        let reply = "550 5.1.1 <jane.doe+x@example.org>: Recipient rejected, see b=jane.doe@example.org@relay";
+        let line = said(true, || crate::telemetry::delivery_refused(7, reply));
+        let told = "550 5.1.1 <j***@example.org>: Recipient rejected, see b***@e***@relay";
+        assert_eq!(line, format!("<4>refused delivery=7 reason=\"{told}\"\n"));
+        assert_eq!(said(true, || tracing::info!("to j@x.test @ noon")), "<6>to j***@x.test @ noon\n");
     }
 
     #[test]

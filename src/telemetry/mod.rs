@@ -1,6 +1,7 @@
 //! What the log says, and how: one function per event, so that the same thing
-//! is always said in the same words. Addresses never get here: a subscriber is
-//! an id, at most a masked address.
+//! is always said in the same words. A subscriber is an id; whatever looks like
+//! an address, in the reply of a relay for one, is masked where lines are
+//! written. The ledger has it in full.
 //!
 //! On a terminal a line is `09:07:13 info  sealed edition edition=42`; under
 //! journald it is `<6>sealed edition edition=42`, for the journal adds the time.
