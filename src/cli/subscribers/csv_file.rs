@@ -67,7 +67,8 @@ const ADDRESS_NAMES: [&str; 9] = [
     "address",
 ];
 const CADENCE_NAMES: [&str; 2] = ["cadence", "frequency"];
-const STATUS_NAMES: [&str; 4] = ["status", "state", "subscriptionstatus", "subscriberstatus"];
+// Not `state`: in lists of people that is where they live.
+const STATUS_NAMES: [&str; 3] = ["status", "subscriptionstatus", "subscriberstatus"];
 
 /// The rows of a file, good and bad.
 pub struct Rows<'a> {
@@ -132,7 +133,15 @@ impl<'a> Rows<'a> {
             },
             None => None,
         };
-        let status = self.columns.status.map(|column| cell(column).map(status)).transpose()?.flatten();
+        let status = match self.columns.status {
+            Some(column) => match cell(column)? {
+                "" => None,
+                word => Some(status(word).ok_or_else(|| {
+                    bad(line, Some(column), "it is not a status; it is active, pending or unsubscribed")
+                })?),
+            },
+            None => None,
+        };
         Ok(Row { line, address, cadence, status })
     }
 }
@@ -174,13 +183,17 @@ fn bad(line: u64, column: Option<usize>, reason: impl Into<String>) -> BadRow {
     BadRow { line, column: column.map(|column| column + 1), reason: reason.into() }
 }
 
-/// Words other programs use; whatever is not clearly a subscriber is left out.
+/// The words of Postroom and of other programs. One that is neither is nobody's
+/// guess: who is a subscriber is not made up.
 fn status(word: &str) -> Option<Status> {
     match word.to_lowercase().as_str() {
-        "" => None,
         "active" | "subscribed" | "confirmed" | "enabled" | "opted-in" => Some(Status::Active),
         "pending" | "unconfirmed" => Some(Status::Pending),
-        _ => Some(Status::Unsubscribed),
+        "unsubscribed" | "inactive" | "disabled" | "opted-out" | "non-subscribed" | "archived" | "deleted"
+        | "cleaned" | "bounced" | "complained" | "spam" | "blocked" | "blocklisted" | "blacklisted" => {
+            Some(Status::Unsubscribed)
+        }
+        _ => None,
     }
 }
 
@@ -285,6 +298,14 @@ mod tests {
         let told: Vec<_> = rows.into_iter().map(|row| row.map(|row| (row.cadence, row.status)).unwrap()).collect();
         let left = (None, Some(Status::Unsubscribed));
         assert_eq!(told, [(Some(Cadence::Monthly), Some(Status::Active)), left, left, (None, None)]);
+    }
+
+    #[test]
+    fn where_people_live_is_no_status_and_a_word_nobody_knows_is_told() {
+        assert_eq!(read("email,state\na@x.test,CA\n")[0].as_ref().unwrap().status, None);
+        let rows = read("email,status\na@x.test,CA\nb@x.test,active\n");
+        assert_eq!(rows[0].as_ref().map_err(|bad| (bad.line, bad.column)), Err((2, Some(2))));
+        assert_eq!(rows[1].as_ref().unwrap().status, Some(Status::Active));
     }
 
     #[test]
