@@ -267,10 +267,13 @@ pub enum Subscribers {
     },
     /// Import subscribers from a CSV file; sends no mail
     ///
-    /// The column of addresses is found by its name or by what is in it; a column
-    /// called cadence (or frequency) is used, others are not. Commas, semicolons and
-    /// tabs are understood. Whoever unsubscribed or must not be mailed stays out.
-    /// Without --consent-source the imported stay pending and get no mail.
+    /// The column of addresses is found by its name or by what is in it; columns
+    /// called cadence (or frequency) and status are used, others are not. A status is
+    /// active, pending or unsubscribed, or what other programs call these. Commas,
+    /// semicolons and tabs are understood. A file is imported whole or not at all.
+    /// Whoever unsubscribed or must not be mailed stays out. Without --consent-source
+    /// the imported stay pending and get no mail; imported again with it, they are
+    /// active.
     Import(Import),
     /// Export subscriptions as CSV
     Export(Export),

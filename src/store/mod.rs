@@ -5,6 +5,7 @@
 
 mod db;
 mod editions;
+mod imports;
 mod ingest;
 mod ledger;
 mod operator;
@@ -18,6 +19,7 @@ mod verify;
 
 pub use db::path_of;
 pub use editions::{Seal, SealOutcome, SealVariant, Variant};
+pub use imports::{Added, Import, NewSubscription};
 pub use ingest::{Ingest, Ingested, KnownFile};
 pub use ledger::{Answer, Ledger, Settling};
 pub use operator::Retried;
@@ -26,7 +28,7 @@ pub use posts::Found;
 pub use reports::{AttemptRow, DeliveryRow, Outbox, SubscriptionCount};
 pub use schedules::{Due, Settled};
 pub(crate) use subscriptions::UNDO;
-pub use subscriptions::{Added, NewSubscription, StoredConsent, Subscribe};
+pub use subscriptions::{StoredConsent, Subscribe};
 
 use std::path::Path;
 use std::time::Duration;

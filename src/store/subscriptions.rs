@@ -24,30 +24,6 @@ pub struct Subscribe {
     pub mail_expires: Span,
 }
 
-/// A subscription the operator enters or imports.
-#[derive(Clone, Debug)]
-pub struct NewSubscription {
-    /// Who.
-    pub address: Address,
-    /// How often.
-    pub cadence: Cadence,
-    /// Active when the operator vouches for consent, else pending.
-    pub status: Status,
-}
-
-/// What became of entered or imported subscriptions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Added {
-    /// New ones.
-    pub added: u64,
-    /// Already there, left as they are.
-    pub known: u64,
-    /// Left alone because their reader unsubscribed before.
-    pub unsubscribed: u64,
-    /// Left alone because their address must not be mailed.
-    pub suppressed: u64,
-}
-
 /// A consent as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredConsent {
@@ -224,46 +200,6 @@ impl Store {
         Ok(self.subscription(id).await?.filter(|s| s.status == Status::Active))
     }
 
-    /// Enters subscriptions the operator vouches for, in one transaction.
-    /// Earlier unsubscribes and suppressions always win; no mail is sent.
-    ///
-    /// # Errors
-    /// Those of the engine; none is entered then.
-    pub async fn add_subscriptions(
-        &self,
-        newsletter: &str,
-        new: &[NewSubscription],
-        consent: &Consent,
-        now: Timestamp,
-    ) -> Result<Added> {
-        let mut tx = self.begin().await?;
-        let mut sum = Added::default();
-        for one in new {
-            if suppressed(&mut tx, &one.address).await? {
-                sum.suppressed += 1;
-                continue;
-            }
-            let subscriber = upsert_subscriber(&mut tx, &one.address, now).await?;
-            let known =
-                sqlx::query("SELECT id, status FROM subscriptions WHERE subscriber_id = $1 AND newsletter_id = $2")
-                    .bind(subscriber)
-                    .bind(newsletter)
-                    .fetch_optional(&mut *tx)
-                    .await?;
-            match known.map(|row| word::<Status>(&row, "status")).transpose()? {
-                Some(Status::Unsubscribed) => sum.unsubscribed += 1,
-                Some(_) => sum.known += 1,
-                None => {
-                    let id = insert_subscription(&mut tx, subscriber, newsletter, one, now).await?;
-                    record_consent(&mut tx, id, consent, now).await?;
-                    sum.added += 1;
-                }
-            }
-        }
-        tx.commit().await?;
-        Ok(sum)
-    }
-
     /// Subscriptions with an id above `after`, lowest first, optionally of one
     /// newsletter, one status, or with an address that contains a text.
     ///
@@ -371,35 +307,6 @@ async fn upsert_subscriber(tx: &mut Transaction<'static, Sqlite>, address: &Addr
     .fetch_one(&mut **tx)
     .await?;
     Ok(row.try_get(0)?)
-}
-
-async fn insert_subscription(
-    tx: &mut Transaction<'static, Sqlite>,
-    subscriber: i64,
-    newsletter: &str,
-    new: &NewSubscription,
-    now: Timestamp,
-) -> Result<i64> {
-    let row = sqlx::query(
-        "INSERT INTO subscriptions (subscriber_id, newsletter_id, status, cadence, covered_until, created)
-         VALUES ($1, $2, $3, $4, (SELECT COALESCE(MAX(seq), 0) FROM posts), $5) RETURNING id",
-    )
-    .bind(subscriber)
-    .bind(newsletter)
-    .bind(new.status.as_str())
-    .bind(new.cadence.as_str())
-    .bind(now.0)
-    .fetch_one(&mut **tx)
-    .await?;
-    Ok(row.try_get(0)?)
-}
-
-async fn suppressed(tx: &mut Transaction<'static, Sqlite>, address: &Address) -> Result<bool> {
-    let row = sqlx::query("SELECT 1 FROM suppressions WHERE address_key = $1")
-        .bind(address.key())
-        .fetch_optional(&mut **tx)
-        .await?;
-    Ok(row.is_some())
 }
 
 async fn record_consent(

@@ -42,6 +42,25 @@ fn a_list_is_imported_once_with_consent_and_as_pending_without() {
 }
 
 #[test]
+fn whoever_is_pending_becomes_active_once_the_operator_vouches_for_them() {
+    let folder = with_list(GOOD);
+    import(folder.path(), &[]);
+    run(folder.path(), &["subscribers", "unsubscribe", "jane@a.test"]);
+    let vouched = import(folder.path(), &["--consent-source", "asked them on paper"]);
+    assert!(vouched.out.contains("Imported 0 into posts; 0 were there already, 2 had unsubscribed"), "{}", vouched.out);
+    assert!(vouched.out.contains("1 was pending before and active now"), "{}", vouched.out);
+    assert_eq!(listed(folder.path(), &["joe"]), ["joe@a.test posts active weekly"]);
+    assert_eq!(listed(folder.path(), &["jane"]), ["jane@a.test posts unsubscribed monthly"]);
+    let shown = run(folder.path(), &["subscribers", "show", "joe@a.test"]).out;
+    assert!(shown.contains("vouched  import  asked them on paper"), "{shown}");
+    let again = import(folder.path(), &["--consent-source", "asked them on paper"]);
+    assert!(again.out.contains("1 were there already, 2 had") && !again.out.contains("pending"), "{}", again.out);
+    run(folder.path(), &["subscribers", "add", "new@a.test"]);
+    let added = run(folder.path(), &["subscribers", "add", "new@a.test", "--consent-source", "asked"]);
+    assert!(added.out.contains("new@a.test was pending in posts and is active now"), "{}", added.out);
+}
+
+#[test]
 fn a_faulty_list_is_imported_not_at_all_or_in_its_good_part() {
     let folder = with_list("email\njane@a.test\nnobody\njoe@a.test\n");
     let answer = import(folder.path(), &[]);

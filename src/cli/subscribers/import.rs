@@ -1,6 +1,6 @@
 //! `subscribers import`: twice through the file, first to find every bad row,
-//! then to enter the good ones, so that a file is imported whole or not at all
-//! without ever being in memory whole.
+//! then to enter the good ones in one transaction, so that a file is imported
+//! whole or not at all without ever being in memory whole.
 
 use std::fs::File;
 use std::io::{Cursor, IsTerminal, Read, Write};
@@ -19,8 +19,8 @@ use crate::store::{Added, NewSubscription};
 
 /// What is wanted.
 const LIST: &str = "a list is CSV in UTF-8 with a column of addresses";
-/// Rows entered in one transaction.
-const BATCH: usize = 500;
+/// Rows in memory at once.
+const BATCH: usize = 1_000;
 /// Bad rows told one by one.
 const TOLD: usize = 20;
 /// Mailboxes of a function rather than a person, which seldom asked.
@@ -175,7 +175,7 @@ async fn enter(
     let bar = progress(size);
     let (status, consent) = consent(options.consent_source.as_deref(), "import");
     let (_, unknown) = self::consent(None, "import");
-    let mut sum = Added::default();
+    let mut import = desk.store.import(&newsletter.id, desk.now).await?;
     // Rows that are pending where they come from stay so, whatever the operator vouches for.
     let (mut vouched, mut pending) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next() {
@@ -188,24 +188,15 @@ async fn enter(
         batch.push(NewSubscription { cadence: row.cadence.unwrap_or(cadence), status, address: row.address });
         if batch.len() >= BATCH {
             let consent = if row.status == Some(Status::Pending) { &unknown } else { &consent };
-            sum = plus(sum, desk.store.add_subscriptions(&newsletter.id, batch, consent, desk.now).await?);
+            import.add(batch, consent).await?;
             batch.clear();
             bar.set_position(rows.position());
         }
     }
-    sum = plus(sum, desk.store.add_subscriptions(&newsletter.id, &vouched, &consent, desk.now).await?);
-    sum = plus(sum, desk.store.add_subscriptions(&newsletter.id, &pending, &unknown, desk.now).await?);
+    import.add(&vouched, &consent).await?;
+    import.add(&pending, &unknown).await?;
     bar.finish_and_clear();
-    Ok(sum)
-}
-
-fn plus(a: Added, b: Added) -> Added {
-    Added {
-        added: a.added + b.added,
-        known: a.known + b.known,
-        unsubscribed: a.unsubscribed + b.unsubscribed,
-        suppressed: a.suppressed + b.suppressed,
-    }
+    Ok(import.commit().await?)
 }
 
 fn tell(
@@ -225,6 +216,13 @@ fn tell(
         number(added.unsubscribed),
         number(added.suppressed)
     )?;
+    if added.vouched > 0 {
+        writeln!(
+            out,
+            "{} pending before and active now; they get what is published from now on",
+            output::counted(i64::try_from(added.vouched).unwrap_or(i64::MAX), "was", "were")
+        )?;
+    }
     if options.consent_source.is_none() && added.added > 0 {
         writeln!(
             out,

@@ -183,6 +183,10 @@ async fn add(
     let one = NewSubscription { address: address.clone(), cadence, status };
     let added = desk.store.add_subscriptions(&newsletter.id, &[one], &consent, desk.now).await?;
     let form = format!("only its owner can come back, at {}/subscribe", desk.settings.http.public_url);
+    if added.vouched == 1 {
+        writeln!(out, "{address} was pending in {} and is active now", newsletter.id)?;
+        return Ok(());
+    }
     match (added.added, added.known, added.unsubscribed) {
         (1, ..) if status == Status::Active => {
             writeln!(out, "Added {address} to {} ({cadence}); gets what is published from now on", newsletter.id)?;

@@ -1,0 +1,297 @@
+//! Subscriptions the operator enters, one or a hundred thousand: a few
+//! statements for many rows, and all of a file in one transaction.
+
+use sqlx::{Row, Sqlite, Transaction};
+
+use super::{Result, Store, StoreError};
+use crate::domain::subscription::{Consent, Status};
+use crate::domain::{Address, Cadence, Timestamp};
+
+/// A subscription the operator enters or imports.
+#[derive(Clone, Debug)]
+pub struct NewSubscription {
+    /// Who.
+    pub address: Address,
+    /// How often.
+    pub cadence: Cadence,
+    /// Active when the operator vouches for consent, else pending.
+    pub status: Status,
+}
+
+/// What became of entered or imported subscriptions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Added {
+    /// New ones.
+    pub added: u64,
+    /// There and pending, and active now that the operator vouches for them.
+    pub vouched: u64,
+    /// Already there, left as they are.
+    pub known: u64,
+    /// Left alone because their reader unsubscribed before.
+    pub unsubscribed: u64,
+    /// Left alone because their address must not be mailed.
+    pub suppressed: u64,
+}
+
+/// An import under way: nothing of it is there before [`Import::commit`], and
+/// everybody else who writes waits until then.
+#[derive(Debug)]
+pub struct Import {
+    tx: Transaction<'static, Sqlite>,
+    newsletter: String,
+    now: Timestamp,
+    sum: Added,
+}
+
+impl Store {
+    /// Enters subscriptions, in one transaction. Earlier unsubscribes and
+    /// suppressions always win; no mail is sent.
+    ///
+    /// # Errors
+    /// Those of the engine; none is entered then.
+    pub async fn add_subscriptions(
+        &self,
+        newsletter: &str,
+        new: &[NewSubscription],
+        consent: &Consent,
+        now: Timestamp,
+    ) -> Result<Added> {
+        let mut import = self.import(newsletter, now).await?;
+        import.add(new, consent).await?;
+        import.commit().await
+    }
+
+    /// Begins an import into a newsletter.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn import(&self, newsletter: &str, now: Timestamp) -> Result<Import> {
+        Ok(Import { tx: self.begin().await?, newsletter: newsletter.to_owned(), now, sum: Added::default() })
+    }
+}
+
+/// The rows bound as `$1`: address, its key, cadence.
+macro_rules! rows {
+    () => {
+        "(SELECT key AS place, value ->> 0 AS address, value ->> 1 AS address_key, value ->> 2 AS cadence
+            FROM json_each($1)) n"
+    };
+}
+
+/// Those of the rows that may be mailed, as subscribers.
+macro_rules! subscribers {
+    () => {
+        concat!(
+            rows!(),
+            " JOIN subscribers r ON r.address_key = n.address_key
+             WHERE NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_key = n.address_key)"
+        )
+    };
+}
+
+/// Subscriptions of the rows to `$2` that wait for proof of consent. One that
+/// was ended once waits for its reader's own word.
+macro_rules! waiting {
+    () => {
+        "newsletter_id = $2 AND status = 'pending' AND unsubscribed IS NULL"
+    };
+}
+
+const STAY_OUT: &str = concat!(
+    "SELECT COUNT(x.address_key) AS suppressed, COUNT(s.id) FILTER (WHERE x.address_key IS NULL) AS unsubscribed
+     FROM ",
+    rows!(),
+    " LEFT JOIN suppressions x ON x.address_key = n.address_key
+     LEFT JOIN subscribers r ON r.address_key = n.address_key
+     LEFT JOIN subscriptions s ON s.subscriber_id = r.id AND s.newsletter_id = $2 AND s.status <> 'active'
+        AND (s.status = 'unsubscribed' OR s.unsubscribed IS NOT NULL)"
+);
+
+const ADD_SUBSCRIBERS: &str = concat!(
+    "INSERT INTO subscribers (address, address_key, created) SELECT n.address, n.address_key, $2 FROM ",
+    rows!(),
+    " WHERE NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_key = n.address_key)
+     ORDER BY n.place ON CONFLICT (address_key) DO NOTHING"
+);
+
+const PROVE_WAITING: &str = concat!(
+    "INSERT INTO consents (subscription_id, act, at, source, words, network)
+     SELECT id, $3, $4, $5, $6, $7 FROM subscriptions WHERE ",
+    waiting!(),
+    " AND subscriber_id IN (SELECT r.id FROM ",
+    subscribers!(),
+    ")"
+);
+
+const LET_IN: &str = concat!(
+    "UPDATE subscriptions SET status = 'active', covered_until = (SELECT COALESCE(MAX(seq), 0) FROM posts) WHERE ",
+    waiting!(),
+    " AND subscriber_id IN (SELECT r.id FROM ",
+    subscribers!(),
+    ")"
+);
+
+const SUBSCRIBE: &str = concat!(
+    "INSERT INTO subscriptions (subscriber_id, newsletter_id, status, cadence, covered_until, created)
+     SELECT r.id, $2, $3, n.cadence, (SELECT COALESCE(MAX(seq), 0) FROM posts), $4 FROM ",
+    subscribers!(),
+    " ORDER BY n.place ON CONFLICT (subscriber_id, newsletter_id) DO NOTHING"
+);
+
+// Every subscription has a proof; one without is of this batch.
+const PROVE_NEW: &str = concat!(
+    "INSERT INTO consents (subscription_id, act, at, source, words, network)
+     SELECT s.id, $3, $4, $5, $6, $7 FROM subscriptions s WHERE s.newsletter_id = $2
+        AND NOT EXISTS (SELECT 1 FROM consents c WHERE c.subscription_id = s.id)
+        AND s.subscriber_id IN (SELECT r.id FROM ",
+    subscribers!(),
+    ")"
+);
+
+impl Import {
+    /// Enters more rows, all with the same proof. Whoever is there already
+    /// stays as they are, but that who is pending becomes active when the
+    /// operator vouches for them.
+    ///
+    /// # Errors
+    /// Those of the engine; the whole import fails then.
+    pub async fn add(&mut self, new: &[NewSubscription], consent: &Consent) -> Result<()> {
+        for status in [Status::Active, Status::Pending] {
+            let rows: Vec<_> = new.iter().filter(|one| one.status == status).collect();
+            if !rows.is_empty() {
+                self.add_alike(&rows, status, consent).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_alike(&mut self, new: &[&NewSubscription], status: Status, consent: &Consent) -> Result<()> {
+        let row = |one: &&NewSubscription| (one.address.to_string(), one.address.key(), one.cadence.as_str());
+        let rows = serde_json::to_string(&new.iter().map(row).collect::<Vec<_>>())
+            .map_err(|error| StoreError::Value(error.to_string()))?;
+        let out = sqlx::query(STAY_OUT).bind(&rows).bind(&self.newsletter).fetch_one(&mut *self.tx).await?;
+        let (suppressed, unsubscribed): (i64, i64) = (out.try_get("suppressed")?, out.try_get("unsubscribed")?);
+        sqlx::query(ADD_SUBSCRIBERS).bind(&rows).bind(self.now.0).execute(&mut *self.tx).await?;
+        let mut vouched = 0;
+        if status == Status::Active {
+            self.prove(PROVE_WAITING, &rows, consent).await?;
+            let let_in = sqlx::query(LET_IN).bind(&rows).bind(&self.newsletter).execute(&mut *self.tx).await?;
+            vouched = let_in.rows_affected();
+        }
+        let added = sqlx::query(SUBSCRIBE)
+            .bind(&rows)
+            .bind(&self.newsletter)
+            .bind(status.as_str())
+            .bind(self.now.0)
+            .execute(&mut *self.tx)
+            .await?
+            .rows_affected();
+        self.prove(PROVE_NEW, &rows, consent).await?;
+        let (suppressed, unsubscribed) = (suppressed.unsigned_abs(), unsubscribed.unsigned_abs());
+        let all = u64::try_from(new.len()).unwrap_or(u64::MAX);
+        self.sum.added += added;
+        self.sum.vouched += vouched;
+        self.sum.suppressed += suppressed;
+        self.sum.unsubscribed += unsubscribed;
+        self.sum.known += all.saturating_sub(added + vouched + suppressed + unsubscribed);
+        Ok(())
+    }
+
+    async fn prove(&mut self, sql: &'static str, rows: &str, consent: &Consent) -> Result<()> {
+        sqlx::query(sql)
+            .bind(rows)
+            .bind(&self.newsletter)
+            .bind(consent.act.as_str())
+            .bind(self.now.0)
+            .bind(&consent.source)
+            .bind(&consent.words)
+            .bind(&consent.network)
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Makes all of it so, and tells what became of the rows.
+    ///
+    /// # Errors
+    /// Those of the engine; nothing is entered then.
+    pub async fn commit(self) -> Result<Added> {
+        self.tx.commit().await?;
+        Ok(self.sum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::subscription::ConsentAct;
+
+    const VOUCHED: (Status, ConsentAct) = (Status::Active, ConsentAct::Vouched);
+    const ASKED: (Status, ConsentAct) = (Status::Pending, ConsentAct::Asked);
+
+    async fn store(folder: &tempfile::TempDir) -> Store {
+        let store = Store::open(&folder.path().join("postroom.db")).await.unwrap();
+        let setting = "INSERT INTO newsletters VALUES ('a', 'A');
+            INSERT INTO suppressions VALUES ('gone@x.test', 'bounce', '550', 1);
+            INSERT INTO posts (identity, feed_id, path, content_hash, title, slug, url, dated, draft, summary, html, words,
+                access, file_size, file_modified, seq, mailable, guarded)
+            VALUES ('p', 'p', 'p', '', 'P', 'p', 'p', 1, 0, '', '', 1, 'public', 1, 1, 7, 1, 0)";
+        sqlx::raw_sql(setting).execute(&store.db.writer).await.unwrap();
+        store
+    }
+
+    async fn add(import: &mut Import, addresses: &[&str], (status, act): (Status, ConsentAct)) {
+        let one = |text: &&str| {
+            let address = Address::parse(text).unwrap();
+            NewSubscription { address, cadence: Cadence::Weekly, status }
+        };
+        let consent = Consent { act, source: "import".into(), words: "paper".into(), network: None };
+        import.add(&addresses.iter().map(one).collect::<Vec<_>>(), &consent).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn nothing_of_an_import_is_there_before_it_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder).await;
+        let mut import = store.import("a", Timestamp(1)).await.unwrap();
+        add(&mut import, &["jane@x.test"], VOUCHED).await;
+        add(&mut import, &["joe@x.test"], VOUCHED).await;
+        drop(import);
+        assert_eq!(store.subscriptions_after(0, 9, None, None, None).await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn who_is_vouched_for_gets_what_comes_and_who_is_out_stays_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder).await;
+        let mut import = store.import("a", Timestamp(1)).await.unwrap();
+        add(&mut import, &["jane@x.test", "gone@x.test", "JANE@x.test"], ASKED).await;
+        let expected = Added { added: 1, known: 1, suppressed: 1, ..Added::default() };
+        assert_eq!(import.commit().await.unwrap(), expected);
+        let pending = store.subscriptions_after(0, 9, None, None, None).await.unwrap();
+        sqlx::raw_sql("UPDATE posts SET seq = 8").execute(&store.db.writer).await.unwrap();
+        let mut import = store.import("a", Timestamp(2)).await.unwrap();
+        add(&mut import, &["jane@x.test", "gone@x.test", "joe@x.test"], VOUCHED).await;
+        let expected = Added { added: 1, vouched: 1, suppressed: 1, ..Added::default() };
+        assert_eq!(import.commit().await.unwrap(), expected);
+        let active = store.subscriptions_after(0, 9, None, None, None).await.unwrap();
+        assert_eq!((pending.len(), pending[0].status, pending[0].covered_until), (1, Status::Pending, 7));
+        assert!(active.len() == 2 && active.iter().all(|s| s.status == Status::Active && s.covered_until == 8));
+        let acts = store.consents(pending[0].id).await.unwrap();
+        assert_eq!(acts.iter().map(|one| one.act.as_str()).collect::<Vec<_>>(), ["asked", "vouched"]);
+    }
+
+    #[tokio::test]
+    async fn who_left_and_was_entered_in_the_form_again_has_to_confirm() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder).await;
+        let mut import = store.import("a", Timestamp(1)).await.unwrap();
+        add(&mut import, &["jane@x.test"], ASKED).await;
+        import.commit().await.unwrap();
+        sqlx::raw_sql("UPDATE subscriptions SET unsubscribed = 1").execute(&store.db.writer).await.unwrap();
+        let mut import = store.import("a", Timestamp(2)).await.unwrap();
+        add(&mut import, &["jane@x.test"], VOUCHED).await;
+        assert_eq!(import.commit().await.unwrap(), Added { unsubscribed: 1, ..Added::default() });
+        assert_eq!(store.subscription(1).await.unwrap().unwrap().status, Status::Pending);
+    }
+}
