@@ -190,7 +190,7 @@ CREATE TABLE pauses (
     since BIGINT NOT NULL
 );
 
--- The ledger: a row for every recipient. src/domain/delivery.rs says what each
+-- The ledger: a row for every recipient. src/domain/delivery/mod.rs says what each
 -- state means. `address` is set only where no subscription stands behind it.
 CREATE TABLE deliveries (
     id              INTEGER PRIMARY KEY,

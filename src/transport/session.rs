@@ -338,12 +338,12 @@ fn is_no(reply: &Reply) -> bool {
 
 /// A no before the content, or an answer that has no place there.
 fn refused(phase: Phase, reply: Reply) -> Ending {
-    // 503 is no word about this message: the relay is somewhere else in the conversation.
-    if reply.code < 400 || reply.code == 503 {
+    if reply.code < 400 {
         let what = phase.as_str().to_uppercase();
         return Err(Report::broken(phase, format!("the relay answered {what} with {reply}")));
     }
-    let lost = !is_in_order(&reply);
+    // 503 is no word about this message: the relay is somewhere else in the conversation.
+    let lost = !is_in_order(&reply) || reply.code == 503;
     let report = Report::replied(phase, reply);
     if lost { Err(report) } else { Ok((report, Next::Reset)) }
 }

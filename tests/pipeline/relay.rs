@@ -95,6 +95,32 @@ async fn a_refused_login_is_tried_four_times_an_hour_by_one_connection_and_burns
 }
 
 #[tokio::test]
+async fn a_relay_out_of_order_rests_whatever_its_code_and_burns_nobody() {
+    for (step, reply, rest) in [
+        (Step::Mail, "530 5.7.0 log in first", Span::minutes(15)),
+        (Step::Rcpt, "530 5.7.1 Authentication required", Span::minutes(15)),
+        (Step::Rcpt, "503 5.5.1 bad sequence of commands", Span::seconds(5)),
+        (Step::Dot, "502 5.5.1 not today", Span::seconds(5)),
+    ] {
+        let office = sealed(Setup { script: Script::new().on(step, "", Act::say(reply)), ..Setup::default() }).await;
+        office.until("it is told", async || !office.ctx.store.waits().await.unwrap().is_empty()).await;
+        office.hand_over_or_wait().await;
+        let tries = || office.sink.commands().iter().filter(|command| command.starts_with("MAIL")).count();
+        let tried = tries();
+        assert!(tried <= 6, "{tried} tries to say {reply}");
+        office.wait(Span(rest.0 - 1));
+        office.hand_over_or_wait().await;
+        assert_eq!((tries(), office.books.count(Row::Queued).await), (tried, NAMES.len()), "{reply}");
+        assert_eq!(office.editions().await[0].state, State::Sending, "{reply}");
+        let wait = office.ctx.store.waits().await.unwrap().remove(0);
+        assert_eq!(wait.reason, reply);
+        office.sink.becomes(Script::new());
+        all_get_it(&office).await;
+        office.close().await;
+    }
+}
+
+#[tokio::test]
 async fn what_breaks_before_the_dot_is_a_definite_no_and_goes_out_once() {
     for pipelining in [true, false] {
         for step in [Step::Rcpt, Step::Data] {

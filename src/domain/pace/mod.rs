@@ -24,7 +24,7 @@ pub use domains::{Domains, PerDomain};
 pub use quiet::QuietHours;
 pub use rate::{Rate, WarmUp, Window};
 pub use relay::Pace;
-pub use throttle::{Slow, Throttle, slow};
+pub use throttle::Throttle;
 pub use turns::Turns;
 
 /// Something that mail waits for; told to the operator.

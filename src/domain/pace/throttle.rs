@@ -1,67 +1,8 @@
-//! Being asked to slow down: which answers ask it of whom, and what is done.
+//! Being asked to slow down, and what is done about it.
 
-use crate::domain::delivery::{Outcome, Phase, Report};
 use crate::domain::time::{Span, Timestamp};
 
 use super::{Rate, Window};
-
-/// Who is asked to slow down by a relay's answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slow {
-    /// Mail for the domain of this recipient.
-    Domain,
-    /// All mail for this relay.
-    Relay,
-    /// The same: it has taken what it takes in a day.
-    Quota,
-}
-
-/// Words by which a temporary refusal says that it is about how much comes.
-const MUCH: [&str; 9] = [
-    "rate",
-    "rates",
-    "throttling",
-    "throttled",
-    "throttle",
-    "ratelimit",
-    "ratelimited",
-    "rate-limited",
-    "rate-limiting",
-];
-const MUCH_PHRASES: [&str; 5] = ["too many", "too much", "slow down", "too fast", "limit exceeded"];
-/// These come again by themselves, and say nothing about how much comes.
-const GREYLIST: [&str; 2] = ["greylist", "graylist"];
-
-/// Whether a report asks to slow down, and whom: the one place that knows.
-pub fn slow(report: &Report) -> Option<Slow> {
-    let reply = report.reply.as_ref().filter(|reply| (400..500).contains(&reply.code))?;
-    if report.outcome != Outcome::Deferred {
-        return None;
-    }
-    let text = reply.text.to_ascii_lowercase();
-    let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
-    if says(&GREYLIST) {
-        return None;
-    }
-    let word = |word: &str| MUCH.contains(&word.trim_matches(|c: char| !c.is_ascii_alphanumeric()));
-    let is_much = says(&MUCH_PHRASES) || text.split_ascii_whitespace().any(word);
-    let is_quota = says(&["quota"]) && says(&["daily", "24-hour", "24 hour", "per day"]);
-    let of_recipient = report.phase >= Phase::Rcpt;
-    match (reply.code, reply.enhanced) {
-        (454, _) if is_quota => Some(Slow::Quota),
-        (_, Some([4, 7, 28])) if is_quota => Some(Slow::Quota),
-        (454, _) => (of_recipient || is_much).then_some(Slow::Relay),
-        // One recipient a mail can never be too many: it is another way to say "too much".
-        (452, Some([4, 5, 3])) => Some(Slow::Relay),
-        // A mailbox that is full.
-        (_, Some([4, 2, 2])) => None,
-        (421 | 450..=452, Some([4, 3, 2])) if report.phase == Phase::Rcpt => Some(Slow::Domain),
-        (450..=452, Some([4, 3, _])) => Some(Slow::Relay),
-        (421 | 450..=452, Some([4, 7, _])) if of_recipient => Some(Slow::Domain),
-        (421 | 450..=452, _) if is_much => Some(if of_recipient { Slow::Domain } else { Slow::Relay }),
-        _ => None,
-    }
-}
 
 /// The pause after the first such answer; it doubles while nothing is accepted.
 const PAUSE: Span = Span::seconds(1);
@@ -228,41 +169,7 @@ impl Throttle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::delivery::Reply;
     use proptest::prelude::*;
-
-    #[test]
-    fn who_is_asked_to_slow_down() {
-        use Phase::{Dot, Mail, Rcpt};
-        for (phase, code, text, asked) in [
-            (Rcpt, 450, "4.7.0 too many messages", Some(Slow::Domain)),
-            (Rcpt, 421, "4.7.28 Our system has detected an unusual rate of unsolicited mail", Some(Slow::Domain)),
-            (Dot, 451, "4.7.650 The mail server has been temporarily rate limited", Some(Slow::Domain)),
-            (Dot, 421, "4.7.0 [TSS04] temporarily deferred", Some(Slow::Domain)),
-            (Rcpt, 452, "4.2.1 The recipient is receiving mail at a rate that prevents delivery", Some(Slow::Domain)),
-            (Rcpt, 450, "4.3.2 not now", Some(Slow::Domain)),
-            (Rcpt, 450, "Requested mail action not taken: too many connections", Some(Slow::Domain)),
-            (Dot, 454, "Throttling failure: Maximum sending rate exceeded.", Some(Slow::Relay)),
-            (Dot, 454, "Throttling failure: Daily message quota exceeded.", Some(Slow::Quota)),
-            (Rcpt, 450, "4.7.28 daily quota exceeded", Some(Slow::Quota)),
-            (Dot, 451, "4.3.0 queue is busy", Some(Slow::Relay)),
-            (Rcpt, 452, "4.3.1 insufficient system storage", Some(Slow::Relay)),
-            (Rcpt, 452, "4.5.3 too many recipients", Some(Slow::Relay)),
-            (Mail, 450, "4.7.1 rate limit exceeded", Some(Slow::Relay)),
-            (Mail, 450, "4.2.0 later", None),
-            (Mail, 454, "4.7.0 TLS not available", None),
-            (Rcpt, 450, "4.2.0 later", None),
-            (Rcpt, 451, "4.7.1 Greylisted, separate rates apply", None),
-            (Rcpt, 452, "4.2.2 mailbox full, over quota, daily", None),
-            (Rcpt, 451, "operation aborted by the corporate filter", None),
-            (Rcpt, 421, "4.3.0 closing", None),
-            (Rcpt, 550, "5.7.1 rate", None),
-            (Dot, 250, "2.0.0 rate", None),
-        ] {
-            assert_eq!(slow(&Report::replied(phase, Reply::new(code, text))), asked, "{code} {text} at {phase:?}");
-        }
-        assert_eq!(slow(&Report::broken(Dot, "rate")), None);
-    }
 
     /// A relay that takes so many in any second, and no more.
     struct Strict {

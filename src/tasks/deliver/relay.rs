@@ -108,8 +108,11 @@ impl Relay {
         }
     }
 
-    /// A connection came about.
-    pub(super) fn reached(&self) {
+    /// A connection came about, unless another found out meanwhile that it is of no use.
+    pub(super) fn reached(&self, now: Timestamp) {
+        if self.is_down(now) {
+            return;
+        }
         self.reached.store(true, Ordering::Relaxed);
         self.set_trouble(None);
     }

@@ -12,8 +12,7 @@ use super::Engine;
 use super::lane::{Queue, Work};
 use super::relay::Relay;
 use crate::domain::Timestamp;
-use crate::domain::delivery::{self, Mark, Outcome, Phase, Report, Settlement, State};
-use crate::domain::pace::{self, Slow};
+use crate::domain::delivery::{self, Mark, Outcome, Phase, Report, Settlement, Slow, State};
 use crate::domain::time::Span;
 use crate::settings::Uncertain;
 use crate::store::{Answer, Leased, Settling, StoreError};
@@ -172,7 +171,7 @@ impl Worker {
 
     /// The connection was at its end before the relay had a word for this message.
     async fn untried(&mut self, leased: &Leased, report: Report, fresh: bool, started: Timestamp) {
-        if pace::slow(&report).is_some() {
+        if report.slow().is_some() {
             self.learn(leased, &report);
             if report.phase == Phase::Rcpt {
                 return self.settle(leased, report, started).await;
@@ -205,7 +204,7 @@ impl Worker {
         let transport = &self.engine.ctx.relays[self.index];
         match transport.connect().await {
             Ok(connection) => {
-                relay.reached();
+                relay.reached(self.engine.ctx.now());
                 telemetry::relay_connected(transport.name());
                 self.fresh = true;
                 Some(connection)
@@ -242,7 +241,7 @@ impl Worker {
             return self.relay.works(domain, now);
         }
         let asked = report.reason();
-        match pace::slow(report) {
+        match report.slow() {
             Some(Slow::Domain) => {
                 if let Some(again) = self.relay.slow_domain(domain, &asked, now) {
                     telemetry::domain_slowed(domain, &asked, again);
