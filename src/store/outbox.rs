@@ -1,9 +1,9 @@
 //! The outbox: what may be handed over now, who holds it, what a crash left.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, Transaction};
+use serde::Deserialize;
+use sqlx::{Row as _, Sqlite, Transaction};
 
-use super::{Result, Store, instant, maybe_instant, word};
+use super::{Result, Store, StoreError};
 use crate::domain::delivery::Kind;
 use crate::domain::subscription::Subscription;
 use crate::domain::{Address, Timestamp};
@@ -18,21 +18,17 @@ pub enum Mail {
 }
 
 /// While all sending is paused only the operator's test mail leaves.
-const LEASE_LETTERS: &str = "UPDATE deliveries SET state = 'leased', run_id = $1
-    WHERE state = 'queued' AND not_before <= $2 AND id IN (
-        SELECT id FROM deliveries WHERE state = 'queued' AND edition IS NULL AND not_before <= $2
+const DUE_LETTERS: &str = "SELECT json_group_array(id) FROM (
+        SELECT id FROM deliveries WHERE state = 'queued' AND edition IS NULL AND not_before <= $1
             AND (kind = 'test' OR NOT EXISTS (SELECT 1 FROM pauses))
-        ORDER BY not_before, id LIMIT $3)
-    RETURNING id";
+        ORDER BY not_before, id LIMIT $2)";
 
 /// CROSS JOIN: SQLite is to go from the few editions being sent to their rows,
 /// which the index has in order, and never past those of an edition that waits.
-const LEASE_EDITIONS: &str = "UPDATE deliveries SET state = 'leased', run_id = $1
-    WHERE state = 'queued' AND not_before <= $2 AND NOT EXISTS (SELECT 1 FROM pauses) AND id IN (
+const DUE_EDITIONS: &str = "SELECT json_group_array(id) FROM (
         SELECT d.id FROM editions e CROSS JOIN deliveries d ON d.edition = e.number
-        WHERE e.state = 'sending' AND d.state = 'queued' AND d.not_before <= $2
-        ORDER BY e.number, d.not_before, d.id LIMIT $3)
-    RETURNING id";
+        WHERE e.state = 'sending' AND d.state = 'queued' AND d.not_before <= $1 AND NOT EXISTS (SELECT 1 FROM pauses)
+        ORDER BY e.number, d.not_before, d.id LIMIT $2)";
 
 /// A delivery a worker of this run holds.
 #[derive(Clone, Debug)]
@@ -133,13 +129,23 @@ impl Store {
     /// Those of the engine.
     pub async fn lease(&self, run: i64, what: Mail, limit: i64, now: Timestamp) -> Result<Vec<Leased>> {
         let mut tx = self.begin().await?;
-        let rows = sqlx::query(match what {
-            Mail::Letters => LEASE_LETTERS,
-            Mail::Editions => LEASE_EDITIONS,
+        let due = sqlx::query(match what {
+            Mail::Letters => DUE_LETTERS,
+            Mail::Editions => DUE_EDITIONS,
         });
-        let rows = rows.bind(run).bind(now.0).bind(limit).fetch_all(&mut *tx).await?;
-        let ids: Vec<i64> = rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
-        let leased = if ids.is_empty() { Vec::new() } else { leased(&mut tx, &ids, now).await? };
+        let ids: String = due.bind(now.0).bind(limit).fetch_one(&mut *tx).await?.try_get(0)?;
+        if ids == "[]" {
+            return Ok(Vec::new());
+        }
+        sqlx::query(
+            "UPDATE deliveries SET state = 'leased', run_id = $1
+             WHERE state = 'queued' AND id IN (SELECT value FROM json_each($2))",
+        )
+        .bind(run)
+        .bind(&ids)
+        .execute(&mut *tx)
+        .await?;
+        let leased = leased(&mut tx, &ids, now).await?;
         tx.commit().await?;
         Ok(leased)
     }
@@ -232,25 +238,54 @@ impl Store {
     }
 }
 
+/// A row of `LEASED`, in its order.
+#[derive(Deserialize)]
+struct Row {
+    id: i64,
+    kind: String,
+    variant: Option<i64>,
+    edition: Option<i64>,
+    address: String,
+    attempts: u32,
+    created: i64,
+    expires: i64,
+    subscription: Option<Subscribed>,
+}
+
+#[derive(Deserialize)]
+struct Subscribed {
+    id: i64,
+    subscriber: i64,
+    newsletter: String,
+    status: String,
+    cadence: String,
+    covered_until: i64,
+    paused_until: Option<i64>,
+    created: i64,
+    confirmed: Option<i64>,
+    unsubscribed: Option<i64>,
+}
+
+/// All in one value: the driver hands every row and every column over apart, which costs more than all else here.
+const LEASED: &str = "SELECT json_group_array(json_array(d.id, d.kind, d.variant_id, d.edition,
+        COALESCE(d.address, r.address), d.attempts, d.created, d.expires,
+        CASE WHEN s.id IS NOT NULL THEN json_array(s.id, s.subscriber_id, s.newsletter_id, s.status,
+            COALESCE((SELECT cadence FROM editions WHERE number = d.edition), s.cadence), s.covered_until,
+            s.paused_until, s.created, s.confirmed, s.unsubscribed) END)
+        ORDER BY d.edition, d.not_before, d.id)
+    FROM json_each($1) j JOIN deliveries d ON d.id = j.value
+    LEFT JOIN subscriptions s ON s.id = d.subscription_id LEFT JOIN subscribers r ON r.id = s.subscriber_id";
+
 /// What was just leased. A stored address that this version does not take for
 /// one is refused, and keeps nobody else from being leased.
-async fn leased(tx: &mut Transaction<'static, Sqlite>, ids: &[i64], now: Timestamp) -> Result<Vec<Leased>> {
-    let rows = sqlx::query(
-        "SELECT d.id, d.kind, d.variant_id, d.edition, d.attempts, d.created, d.expires,
-            COALESCE(d.address, r.address) AS to_address, s.id AS sid, s.subscriber_id, s.newsletter_id, s.status,
-            COALESCE((SELECT cadence FROM editions WHERE number = d.edition), s.cadence) AS cadence, s.covered_until, s.paused_until, s.created AS s_created, s.confirmed, s.unsubscribed
-         FROM json_each($1) j JOIN deliveries d ON d.id = j.value
-         LEFT JOIN subscriptions s ON s.id = d.subscription_id LEFT JOIN subscribers r ON r.id = s.subscriber_id
-         ORDER BY d.edition, d.not_before, d.id",
-    )
-    .bind(serde_json::to_string(ids).unwrap_or_default())
-    .fetch_all(&mut **tx)
-    .await?;
+async fn leased(tx: &mut Transaction<'static, Sqlite>, ids: &str, now: Timestamp) -> Result<Vec<Leased>> {
+    let rows: String = sqlx::query(LEASED).bind(ids).fetch_one(&mut **tx).await?.try_get(0)?;
+    let rows: Vec<Row> = serde_json::from_str(&rows).map_err(|error| StoreError::Value(error.to_string()))?;
     let mut good = Vec::with_capacity(rows.len());
-    for row in &rows {
-        match Address::parse(&row.try_get::<String, _>("to_address")?) {
-            Ok(address) => good.push(delivery(row, address)?),
-            Err(reason) => refuse(tx, row.try_get("id")?, &reason, now).await?,
+    for row in rows {
+        match Address::parse(&row.address) {
+            Ok(address) => good.push(row.leased(address).map_err(StoreError::Value)?),
+            Err(reason) => refuse(tx, row.id, &reason, now).await?,
         }
     }
     Ok(good)
@@ -266,34 +301,39 @@ async fn refuse(tx: &mut Transaction<'static, Sqlite>, id: i64, reason: &str, no
     Ok(())
 }
 
-fn delivery(row: &SqliteRow, address: Address) -> Result<Leased> {
-    let subscription = match row.try_get::<Option<i64>, _>("sid")? {
-        None => None,
-        Some(id) => Some(Subscription {
-            id,
-            subscriber_id: row.try_get("subscriber_id")?,
-            address: address.clone(),
-            newsletter: row.try_get("newsletter_id")?,
-            status: word(row, "status")?,
-            cadence: word(row, "cadence")?,
+impl Row {
+    fn leased(self, address: Address) -> std::result::Result<Leased, String> {
+        let subscription = self.subscription.map(|row| row.subscription(address.clone())).transpose()?;
+        Ok(Leased {
+            id: self.id,
+            kind: self.kind.parse()?,
+            variant: self.variant,
+            edition: self.edition,
+            address,
+            subscription,
+            attempts: self.attempts,
+            created: Timestamp(self.created),
+            expires: Timestamp(self.expires),
+        })
+    }
+}
+
+impl Subscribed {
+    fn subscription(self, address: Address) -> std::result::Result<Subscription, String> {
+        Ok(Subscription {
+            id: self.id,
+            subscriber_id: self.subscriber,
+            address,
+            newsletter: self.newsletter,
+            status: self.status.parse()?,
+            cadence: self.cadence.parse()?,
             // Who is owed what was settled at the seal.
             topics: Vec::new(),
-            covered_until: row.try_get("covered_until")?,
-            paused_until: maybe_instant(row, "paused_until")?,
-            created: instant(row, "s_created")?,
-            confirmed: maybe_instant(row, "confirmed")?,
-            unsubscribed: maybe_instant(row, "unsubscribed")?,
-        }),
-    };
-    Ok(Leased {
-        id: row.try_get("id")?,
-        kind: word(row, "kind")?,
-        variant: row.try_get("variant_id")?,
-        edition: row.try_get("edition")?,
-        address,
-        subscription,
-        attempts: row.try_get("attempts")?,
-        created: instant(row, "created")?,
-        expires: instant(row, "expires")?,
-    })
+            covered_until: self.covered_until,
+            paused_until: self.paused_until.map(Timestamp),
+            created: Timestamp(self.created),
+            confirmed: self.confirmed.map(Timestamp),
+            unsubscribed: self.unsubscribed.map(Timestamp),
+        })
+    }
 }

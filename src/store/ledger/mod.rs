@@ -204,8 +204,8 @@ impl Request {
 fn answer(request: Request, committed: &Result<HashSet<i64>>) {
     let failed = || StoreError::Ledger(committed.as_ref().err().map(ToString::to_string).unwrap_or_default());
     match (request, committed) {
-        (Request::Mark(id, .., to), Ok(granted)) => {
-            let mark = if granted.contains(&id) { Mark::Granted } else { Mark::Denied };
+        (Request::Mark(id, .., to), Ok(denied)) => {
+            let mark = if denied.contains(&id) { Mark::Denied } else { Mark::Granted };
             let _ = to.send(Ok(mark));
         }
         (Request::Mark(.., to), Err(_)) => {

@@ -3,20 +3,21 @@
 
 use std::collections::HashSet;
 
+use serde::Serialize;
 use serde_json::json;
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Row as _, Sqlite, Transaction};
 
 use super::{Request, Run, Settling};
 use crate::domain::Timestamp;
 use crate::domain::delivery::{Class, Outcome, Report, State};
-use crate::store::{Result, Store};
+use crate::store::{Result, Store, StoreError};
 
 /// Refusals about the sender that stop an edition, or half its audience: one
 /// strict domain is no reason, twenty are a fault of ours that more mail only
 /// makes worse.
 const SENDER_REFUSALS: i64 = 20;
 
-/// One transaction for a batch; the ids whose mark was granted.
+/// One transaction for a batch; the ids whose mark was denied.
 pub(super) async fn commit(store: &Store, run: Run, batch: &[Request]) -> Result<HashSet<i64>> {
     let (mut marks, mut settlings, mut returns, mut turns) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut now = Timestamp::default();
@@ -56,7 +57,7 @@ pub(super) async fn commit(store: &Store, run: Run, batch: &[Request]) -> Result
         .execute(&mut *tx)
         .await?;
     }
-    let granted = if marks.is_empty() { HashSet::new() } else { mark(&mut tx, run.id, &marks, now).await? };
+    let denied = if marks.is_empty() { HashSet::new() } else { mark(&mut tx, run.id, &marks, now).await? };
     if !settlings.is_empty() {
         crate::failpoint!("ledger");
     }
@@ -64,7 +65,7 @@ pub(super) async fn commit(store: &Store, run: Run, batch: &[Request]) -> Result
     if !settlings.is_empty() {
         crate::failpoint!("ledger done");
     }
-    Ok(granted)
+    Ok(denied)
 }
 
 /// Whether a row may be handed over at all: the last look at edition,
@@ -86,9 +87,11 @@ macro_rules! may_leave {
 const MARK: &str = concat!(
     "UPDATE deliveries SET state = 'handing_over'
      WHERE id IN (SELECT value FROM json_each($1)) AND state = 'leased' AND run_id = $2 AND ",
-    may_leave!(),
-    " RETURNING id"
+    may_leave!()
 );
+
+const MARKED: &str = "SELECT id FROM deliveries
+    WHERE id IN (SELECT value FROM json_each($1)) AND state = 'handing_over' AND run_id = $2";
 
 /// What becomes of a leased row whose mark was denied, and why.
 const DENY: &str = "UPDATE deliveries SET run_id = NULL, state = why.state, reason = why.reason,
@@ -112,14 +115,19 @@ const DENY: &str = "UPDATE deliveries SET run_id = NULL, state = why.state, reas
         LEFT JOIN pauses p ON d.kind <> 'test') AS why
     WHERE deliveries.id = why.id AND deliveries.state = 'leased' AND deliveries.run_id = $2";
 
+/// Grants what may leave; the ids of what may not.
 async fn mark(tx: &mut Transaction<'static, Sqlite>, run: i64, ids: &[i64], now: Timestamp) -> Result<HashSet<i64>> {
-    let rows = sqlx::query(MARK).bind(json!(ids).to_string()).bind(run).fetch_all(&mut **tx).await?;
-    let granted: HashSet<i64> = rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
-    let denied: Vec<i64> = ids.iter().copied().filter(|id| !granted.contains(id)).collect();
-    if !denied.is_empty() {
-        sqlx::query(DENY).bind(json!(denied).to_string()).bind(run).bind(now.0).execute(&mut **tx).await?;
+    let asked = serde_json::to_string(ids).unwrap_or_default();
+    let granted = sqlx::query(MARK).bind(&asked).bind(run).execute(&mut **tx).await?.rows_affected();
+    if granted == ids.len() as u64 {
+        return Ok(HashSet::new());
     }
-    Ok(granted)
+    let mut denied: HashSet<i64> = ids.iter().copied().collect();
+    for row in sqlx::query(MARKED).bind(&asked).bind(run).fetch_all(&mut **tx).await? {
+        denied.remove(&row.try_get(0)?);
+    }
+    sqlx::query(DENY).bind(json!(denied).to_string()).bind(run).bind(now.0).execute(&mut **tx).await?;
+    Ok(denied)
 }
 
 /// JSONB, for otherwise every `->>` would parse its row again. A row that is
@@ -127,7 +135,8 @@ async fn mark(tx: &mut Transaction<'static, Sqlite>, run: i64, ids: &[i64], now:
 /// although it seemed to fail may be asked for twice.
 async fn settle(tx: &mut Transaction<'static, Sqlite>, run: Run, settlings: &[&Settling]) -> Result<()> {
     let Run { id: run, connections } = run;
-    let rows = json!(settlings.iter().map(|s| row(s)).collect::<Vec<_>>()).to_string();
+    let rows: Vec<_> = settlings.iter().map(|settling| row(settling)).collect();
+    let rows = serde_json::to_string(&rows).map_err(|error| StoreError::Value(error.to_string()))?;
     sqlx::query(
         "INSERT INTO attempts (delivery_id, number, run_id, relay, started, ended, phase, outcome, class, code,
             enhanced, text)
@@ -169,31 +178,49 @@ fn suppresses(report: &Report) -> bool {
     report.outcome == Outcome::Refused && report.class() == Some(Class::RecipientHard)
 }
 
-fn row(settling: &Settling) -> serde_json::Value {
+/// A settling as the statements below read it.
+#[derive(Serialize)]
+struct Row<'a> {
+    id: i64,
+    state: &'a str,
+    not_before: Option<i64>,
+    reason: Option<String>,
+    settled: Option<i64>,
+    relay: &'a str,
+    started: i64,
+    ended: i64,
+    phase: &'a str,
+    outcome: &'a str,
+    class: Option<&'a str>,
+    code: Option<u16>,
+    enhanced: Option<String>,
+    text: &'a str,
+    suppress: bool,
+    pause: bool,
+}
+
+fn row(settling: &Settling) -> Row<'_> {
     let Settling { report, settlement, .. } = settling;
-    let settled = !settlement.state.is_open();
-    let reason = match settlement.state {
-        State::Accepted => None,
-        _ => Some(report.reason()),
-    };
-    json!({
-        "id": settling.delivery,
-        "relay": settling.relay,
-        "started": settling.started.0,
-        "ended": settling.ended.0,
-        "phase": report.phase.as_str(),
-        "outcome": report.outcome.as_str(),
-        "class": report.class().map(Class::as_str),
-        "code": report.reply.as_ref().map(|r| r.code),
-        "enhanced": report.reply.as_ref().and_then(|r| r.enhanced).map(|[a, b, c]| format!("{a}.{b}.{c}")),
-        "text": report.reply.as_ref().map_or(&report.detail, |r| &r.text),
-        "state": settlement.state.as_str(),
-        "not_before": settlement.not_before.map(|t| t.0),
-        "reason": reason,
-        "settled": settled.then_some(settling.ended.0),
-        "suppress": suppresses(report),
-        "pause": report.concerns_edition(),
-    })
+    let reply = report.reply.as_ref();
+    let ended = settling.ended.0;
+    Row {
+        id: settling.delivery,
+        state: settlement.state.as_str(),
+        not_before: settlement.not_before.map(|t| t.0),
+        reason: (settlement.state != State::Accepted).then(|| report.reason()),
+        settled: (!settlement.state.is_open()).then_some(ended),
+        relay: &settling.relay,
+        started: settling.started.0,
+        ended,
+        phase: report.phase.as_str(),
+        outcome: report.outcome.as_str(),
+        class: report.class().map(Class::as_str),
+        code: reply.map(|reply| reply.code),
+        enhanced: reply.and_then(|reply| reply.enhanced).map(|[a, b, c]| format!("{a}.{b}.{c}")),
+        text: reply.map_or(&report.detail, |reply| &reply.text),
+        suppress: suppresses(report),
+        pause: report.concerns_edition(),
+    }
 }
 
 async fn suppress(tx: &mut Transaction<'static, Sqlite>, rows: &str) -> Result<()> {
