@@ -126,7 +126,7 @@ fn put(ctx: &Context, plan: &Plan<'_>, mail: &Mail, name: &str, folder: &Path) -
     let newsletter = plan.wanted.newsletter;
     let reader = reader(newsletter, plan.wanted.cadence, ctx.now()).map_err(|reason| anyhow::anyhow!(reason))?;
     let values = Values {
-        why: field::why(&ctx.words, &ctx.site_model(), &newsletter.title, &reader),
+        why: field::why(&ctx.words, ctx.settings.site.timezone, &newsletter.title, &reader),
         unsubscribe_url: ctx.public("/s/PREVIEW/unsubscribe"),
         manage_url: ctx.public("/s/PREVIEW"),
     };

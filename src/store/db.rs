@@ -63,11 +63,14 @@ pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10))
         .pragma("temp_store", "memory");
+    // The pages of the outbox stay in memory while an edition goes out, and
+    // go from the log to the database every 16 MiB.
+    let writing = options.clone().pragma("cache_size", "-8000").pragma("wal_autocheckpoint", "4000");
     let writer = pool()
         .max_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_with(options.clone())
+        .connect_with(writing)
         .await
         .map_err(|e| StoreError::open(path, e))?;
     check_version(&writer).await?;

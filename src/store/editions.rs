@@ -337,7 +337,7 @@ impl Store {
         let rows = sqlx::query(
             "UPDATE editions SET state = 'finished', finished = $1 WHERE state = 'sending'
                 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.edition = editions.number
-                    AND d.state IN ('queued', 'leased', 'handing_over', 'uncertain'))
+                    AND d.settled IS NULL)
              RETURNING number",
         )
         .bind(now.0)

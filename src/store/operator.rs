@@ -46,7 +46,7 @@ impl Store {
         let since: i64 = row.try_get(0)?;
         sqlx::query(
             "UPDATE deliveries SET expires = expires + MAX(0, $1 - MAX($2, created))
-             WHERE state IN ('queued', 'leased', 'handing_over', 'uncertain')",
+             WHERE settled IS NULL",
         )
         .bind(now.0)
         .bind(since)

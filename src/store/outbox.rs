@@ -87,7 +87,7 @@ impl Store {
         sqlx::query(
             "INSERT INTO attempts (delivery_id, number, run_id, relay, started, ended, phase, outcome, text)
              SELECT id, attempts + 1, run_id, '', $1, $1, 'dot', 'uncertain', 'stopped during hand-over'
-             FROM deliveries WHERE state = 'handing_over'",
+             FROM deliveries WHERE run_id IS NOT NULL AND state = 'handing_over'",
         )
         .bind(now.0)
         .execute(&mut *tx)
@@ -95,13 +95,13 @@ impl Store {
         let uncertain = sqlx::query(
             "UPDATE deliveries SET state = 'uncertain', attempts = attempts + 1, uncertain = uncertain + 1,
                 run_id = NULL, reason = 'stopped during hand-over', not_before = $1
-             WHERE state = 'handing_over'",
+             WHERE run_id IS NOT NULL AND state = 'handing_over'",
         )
         .bind(resend_at.map_or(i64::MAX, |t| t.0))
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        let returned = sqlx::query("UPDATE deliveries SET state = 'queued', run_id = NULL WHERE state = 'leased'")
+        let returned = sqlx::query("UPDATE deliveries SET state = 'queued', run_id = NULL WHERE run_id IS NOT NULL")
             .execute(&mut *tx)
             .await?
             .rows_affected();
@@ -202,7 +202,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let moved = sqlx::query(
             "UPDATE deliveries SET state = 'queued', not_before = $1, expires = MAX(expires, $2)
-             WHERE state = 'uncertain' AND not_before <= $1 AND uncertain < 2
+             WHERE state = 'uncertain' AND not_before <= $1 AND uncertain > 0 AND uncertain < 2
                 AND (edition IS NULL OR edition IN (SELECT number FROM editions WHERE state = 'sending'))",
         )
         .bind(now.0)

@@ -239,7 +239,7 @@ impl Store {
                 COUNT(*) FILTER (WHERE state = 'uncertain') AS uncertain,
                 COUNT(*) FILTER (WHERE kind = 'test') AS tests, MIN(created) AS oldest,
                 MIN(CASE WHEN state = 'queued' AND attempts > 0 THEN not_before END) AS next_try
-             FROM deliveries WHERE state IN ('queued', 'leased', 'handing_over', 'uncertain')",
+             FROM deliveries WHERE settled IS NULL",
         )
         .fetch_one(&self.db.reader)
         .await?;

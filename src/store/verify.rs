@@ -12,7 +12,7 @@ const CHECKS: [&str; 8] = [
      WHERE number = $1 AND audience <> (SELECT COUNT(*) FROM deliveries WHERE edition = $1)",
     "SELECT 'it is finished, and delivery ' || d.id || ' is ' || d.state
      FROM deliveries d JOIN editions e ON e.number = d.edition
-     WHERE e.number = $1 AND e.state = 'finished' AND d.state IN ('queued', 'leased', 'handing_over', 'uncertain')",
+     WHERE e.number = $1 AND e.state = 'finished' AND d.settled IS NULL",
     "SELECT 'delivery ' || id || ' is ' || state || ', and its time of settling is '
         || CASE WHEN settled IS NULL THEN 'not set' ELSE 'set' END
      FROM deliveries WHERE edition = $1

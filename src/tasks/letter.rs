@@ -88,7 +88,7 @@ async fn edition(ctx: &Context, variants: &Variants, leased: &Leased, head: Head
     let subscription = subscribed(leased)?;
     let newsletter = newsletter(ctx, subscription)?;
     let values = Values {
-        why: field::why(&ctx.words, &ctx.site_model(), &newsletter.title, subscription),
+        why: field::why(&ctx.words, ctx.settings.site.timezone, &newsletter.title, subscription),
         ..links(ctx, leased, subscription)
     };
     let mail = &ctx.settings.mail;

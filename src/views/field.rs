@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 
-use super::model::SiteModel;
+use chrono_tz::Tz;
+
 use super::words::Words;
 use super::wrap::{COLUMNS, wrap};
 use crate::domain::cadence::Cadence;
@@ -80,14 +81,14 @@ pub fn fill(part: &str, values: &Values, html: bool) -> String {
 }
 
 /// The sentence saying why a reader gets an edition and since when.
-pub fn why(words: &Words, site: &SiteModel, newsletter: &str, subscription: &Subscription) -> String {
+pub fn why(words: &Words, zone: Tz, newsletter: &str, subscription: &Subscription) -> String {
     let what = match subscription.cadence {
         Cadence::Each => words.say("why.each", &[("newsletter", newsletter)]),
         Cadence::Daily => words.say("why.daily", &[("newsletter", newsletter)]),
         Cadence::Weekly => words.say("why.weekly", &[("newsletter", newsletter)]),
         Cadence::Monthly => words.say("why.monthly", &[("newsletter", newsletter)]),
     };
-    let since = words.date(subscription.confirmed.unwrap_or(subscription.created), site.zone);
+    let since = words.date(subscription.confirmed.unwrap_or(subscription.created), zone);
     let address = subscription.address.to_string();
     if subscription.confirmed.is_some() {
         words.say("why.confirmed", &[("address", &address), ("date", &since), ("what", &what)])

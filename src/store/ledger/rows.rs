@@ -17,6 +17,8 @@ use crate::store::{Result, Store, StoreError};
 /// makes worse.
 const SENDER_REFUSALS: i64 = 20;
 
+// The + before run_id keeps SQLite from going through all that is in hand instead of to the rows that are named.
+
 /// One transaction for a batch; the ids whose mark was denied.
 pub(super) async fn commit(store: &Store, run: Run, batch: &[Request]) -> Result<HashSet<i64>> {
     let (mut marks, mut settlings, mut returns, mut turns) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -39,7 +41,7 @@ pub(super) async fn commit(store: &Store, run: Run, batch: &[Request]) -> Result
     if !returns.is_empty() {
         sqlx::query(
             "UPDATE deliveries SET state = 'queued', run_id = NULL
-             WHERE state = 'leased' AND run_id = $1 AND id IN (SELECT value FROM json_each($2))",
+             WHERE state = 'leased' AND +run_id = $1 AND id IN (SELECT value FROM json_each($2))",
         )
         .bind(run.id)
         .bind(json!(returns).to_string())
@@ -50,7 +52,7 @@ pub(super) async fn commit(store: &Store, run: Run, batch: &[Request]) -> Result
         sqlx::query(
             "UPDATE deliveries SET state = 'queued', run_id = NULL, not_before = j.value ->> 1
              FROM json_each($2) AS j
-             WHERE deliveries.id = j.value ->> 0 AND deliveries.state = 'leased' AND deliveries.run_id = $1",
+             WHERE deliveries.id = j.value ->> 0 AND deliveries.state = 'leased' AND +deliveries.run_id = $1",
         )
         .bind(run.id)
         .bind(json!(turns).to_string())
@@ -86,12 +88,12 @@ macro_rules! may_leave {
 
 const MARK: &str = concat!(
     "UPDATE deliveries SET state = 'handing_over'
-     WHERE id IN (SELECT value FROM json_each($1)) AND state = 'leased' AND run_id = $2 AND ",
+     WHERE id IN (SELECT value FROM json_each($1)) AND state = 'leased' AND +run_id = $2 AND ",
     may_leave!()
 );
 
 const MARKED: &str = "SELECT id FROM deliveries
-    WHERE id IN (SELECT value FROM json_each($1)) AND state = 'handing_over' AND run_id = $2";
+    WHERE id IN (SELECT value FROM json_each($1)) AND state = 'handing_over' AND +run_id = $2";
 
 /// What becomes of a leased row whose mark was denied, and why.
 const DENY: &str = "UPDATE deliveries SET run_id = NULL, state = why.state, reason = why.reason,
@@ -113,7 +115,7 @@ const DENY: &str = "UPDATE deliveries SET run_id = NULL, state = why.state, reas
         LEFT JOIN subscribers r ON r.id = s.subscriber_id
         LEFT JOIN suppressions x ON x.address_key = COALESCE(LOWER(d.address), r.address_key)
         LEFT JOIN pauses p ON d.kind <> 'test') AS why
-    WHERE deliveries.id = why.id AND deliveries.state = 'leased' AND deliveries.run_id = $2";
+    WHERE deliveries.id = why.id AND deliveries.state = 'leased' AND +deliveries.run_id = $2";
 
 /// Grants what may leave; the ids of what may not.
 async fn mark(tx: &mut Transaction<'static, Sqlite>, run: i64, ids: &[i64], now: Timestamp) -> Result<HashSet<i64>> {
@@ -144,7 +146,7 @@ async fn settle(tx: &mut Transaction<'static, Sqlite>, run: Run, settlings: &[&S
             j.value ->> 'phase', j.value ->> 'outcome', j.value ->> 'class', j.value ->> 'code',
             j.value ->> 'enhanced', j.value ->> 'text'
          FROM jsonb_each($2) j JOIN deliveries d ON d.id = j.value ->> 'id'
-         WHERE d.state IN ('leased', 'handing_over') AND d.run_id = $1",
+         WHERE d.state IN ('leased', 'handing_over') AND +d.run_id = $1",
     )
     .bind(run)
     .bind(&rows)
@@ -156,7 +158,7 @@ async fn settle(tx: &mut Transaction<'static, Sqlite>, run: Run, settlings: &[&S
             run_id = NULL, reason = j.reason, settled = j.settled
          FROM (SELECT value ->> 'id' AS id, value ->> 'state' AS state, value ->> 'not_before' AS not_before,
                 value ->> 'reason' AS reason, value ->> 'settled' AS settled FROM jsonb_each($1)) AS j
-         WHERE deliveries.id = j.id AND deliveries.state IN ('leased', 'handing_over') AND deliveries.run_id = $2",
+         WHERE deliveries.id = j.id AND deliveries.state IN ('leased', 'handing_over') AND +deliveries.run_id = $2",
     )
     .bind(&rows)
     .bind(run)
