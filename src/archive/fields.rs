@@ -9,7 +9,7 @@ use super::flaw::{Flaw, quote};
 use super::front::{Matter, Value};
 use super::text;
 use crate::domain::Timestamp;
-use crate::domain::post::Topic;
+use crate::domain::post::{Topic, slugify};
 
 /// What one thing is called, the usual name first.
 type Names = &'static [&'static str];
@@ -37,6 +37,9 @@ const ID: Names = &["id", "guid"];
 const LANGUAGE: Names = &["lang", "language", "locale"];
 const AUTHORS: Names = &["authors", "author", "by", "author_name"];
 const TOPICS: Names = &["tags", "tag", "categories", "category", "topics"];
+
+/// Who is to get a post, and how.
+const AUDIENCE: Names = &["access", "newsletter", "newsletters", "email_only", "feed_only"];
 
 /// The longest summary kept of what an author wrote, in characters.
 pub(super) const SUMMARY_LIMIT: usize = 1000;
@@ -85,6 +88,8 @@ pub(super) struct Fields {
     pub language: Option<String>,
     pub topics: Vec<Topic>,
     pub authors: Vec<String>,
+    /// Why it must not be public, whatever its date.
+    pub withheld: Option<Flaw>,
 }
 
 /// An address the author wrote out, and where.
@@ -116,6 +121,7 @@ pub(super) fn read(matter: &Matter, zone: Tz, habits: &Habits, oddities: &mut Ve
         language: reader.language(),
         topics: reader.topics(),
         authors: reader.authors(),
+        withheld: reader.withheld(),
     })
 }
 
@@ -172,6 +178,21 @@ impl<'a> Reader<'a> {
         let first = said.or_else(|| self.find(PUBLISH));
         let written_at = first.and_then(|(_, value)| dates::as_written(&word(value)?));
         Ok((date.max(publish), written_at))
+    }
+
+    /// The first word on who is to get the post that cannot be kept. To publish
+    /// it to everybody would be what its author said not to do.
+    fn withheld(&self) -> Option<Flaw> {
+        let restricts = |key: &str, value: &Value| match key {
+            "access" => !["public", "everyone", "all", "open", "free"].contains(&shown_word(value).as_str()),
+            "newsletter" => truth(value) == Some(false),
+            "newsletters" => true,
+            _ => truth(value) != Some(false),
+        };
+        let is_said = |key: &str| self.matter.get(key).is_some_and(|value| !is_nothing(value) && restricts(key, value));
+        let key = *AUDIENCE.iter().find(|key| is_said(key))?;
+        let flaw = self.flaw(key, format!("not published: Postroom cannot keep to `{key}` yet"));
+        Some(flaw.with_help("without that line it goes to everybody, in feeds and mail").withholding())
     }
 
     fn draft(&self) -> Result<bool, Flaw> {
@@ -235,8 +256,20 @@ impl<'a> Reader<'a> {
                 for name in self.names(key, value) {
                     let topic = Topic::named(name.trim().trim_start_matches('#'));
                     match topic {
-                        Some(topic) if topics.iter().all(|known| known.slug != topic.slug) => topics.push(topic),
-                        Some(_) => {}
+                        Some(topic) => match topics.iter().find(|known| known.slug == topic.slug) {
+                            None => topics.push(topic),
+                            Some(known) if is_same_name(&known.name, &topic.name) => {}
+                            Some(known) => {
+                                let other = quote(&known.name);
+                                self.odd(
+                                    key,
+                                    format!(
+                                        "the topic {} is passed over: its address is that of {other}",
+                                        quote(&name)
+                                    ),
+                                );
+                            }
+                        },
                         None => self.odd(key, format!("the topic {} is passed over: no letter in it", quote(&name))),
                     }
                 }
@@ -316,6 +349,12 @@ fn word(value: &Value) -> Option<String> {
     }
 }
 
+/// Whether two topics differ in capitals and gaps alone.
+fn is_same_name(a: &str, b: &str) -> bool {
+    let bare = |text: &str| slugify(text).replace('-', "");
+    bare(a) == bare(b) && a.matches(['+', '#']).eq(b.matches(['+', '#']))
+}
+
 /// `true`, and what older YAML and people write for it.
 fn truth(value: &Value) -> Option<bool> {
     match word(value)?.to_lowercase().as_str() {
@@ -323,6 +362,10 @@ fn truth(value: &Value) -> Option<bool> {
         "false" | "no" | "off" | "n" | "0" => Some(false),
         _ => None,
     }
+}
+
+fn shown_word(value: &Value) -> String {
+    word(value).unwrap_or_default().to_lowercase()
 }
 
 fn is_nothing(value: &Value) -> bool {

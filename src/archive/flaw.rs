@@ -8,11 +8,13 @@ pub(super) struct Flaw {
     pub line: Option<u32>,
     pub reason: String,
     pub help: Option<&'static str>,
+    /// It keeps its post from being public, though the post can be read.
+    pub withholds: bool,
 }
 
 impl Flaw {
     pub fn new(reason: impl Into<String>) -> Self {
-        Self { line: None, reason: reason.into(), help: None }
+        Self { line: None, reason: reason.into(), help: None, withholds: false }
     }
 
     /// The same at a line of the file, where one is known.
@@ -23,6 +25,11 @@ impl Flaw {
 
     pub fn with_help(mut self, help: &'static str) -> Self {
         self.help = Some(help);
+        self
+    }
+
+    pub fn withholding(mut self) -> Self {
+        self.withholds = true;
         self
     }
 

@@ -8,10 +8,11 @@ use super::flaw::{Flaw, quote};
 use super::front::{self, Matter, Value};
 use super::markup::{self, Token};
 use super::names::{self, Addresses, Name};
-use super::tags::{self, Language, Notes, Scope, Surroundings};
+use super::tags::{self, Fuel, Language, Notes, Scope, Surroundings};
 use super::walk::Kind;
 use super::{Rules, address, dates, links, markdown, page, sanitise, text};
-use crate::domain::{Entry, Timestamp, post::Access, post::slugify};
+use crate::domain::post::{Access, is_uri, slugify};
+use crate::domain::{Entry, Timestamp};
 
 /// Why a file gave no entry.
 #[derive(Debug, PartialEq)]
@@ -53,18 +54,18 @@ pub(super) struct Setting<'a> {
 pub(super) fn read(source: Source<'_>, set: Setting<'_>, oddities: &mut Vec<Flaw>) -> Result<Entry, No> {
     let Source { path, kind, beside_index, bytes } = source;
     let text = decode(bytes)?;
-    let name = Name::of(path);
+    let dialect = set.site.dialect;
+    let name = Name::of(&dialect.called(set.site, path));
     let (mut matter, body) = split(&text, kind, &name, beside_index)?;
     let (folder, inside) = set.site.within(path).unwrap_or(("", path.to_owned()));
     let place = Place { folder, path: &inside, kind, beside_index };
-    let dialect = set.site.dialect;
     matter.fill(dialect.defaults(set.site, &inside));
     let habits = dialect.habits(set.site);
     let mut fields = fields::read(&matter, set.rules.zone, &habits, oddities)?;
     dialect.complete(set.site, &place, &matter, &mut fields);
     fields.draft |= name.draft;
     let date = date(&fields, &name, set)?;
-    let (raw, heading) = rendered(body, &matter, &fields, source, set, oddities);
+    let (raw, heading) = rendered(body, &matter, &fields, source, set, oddities)?;
     let on_site = Name::of(&inside);
     let title = title(&fields, heading.or_else(|| dialect.title(&on_site)), oddities)?;
     let slug = slug(&fields, &name, &title, oddities)?;
@@ -84,6 +85,13 @@ pub(super) fn read(source: Source<'_>, set: Setting<'_>, oddities: &mut Vec<Flaw
     let html = sanitise::sanitise(&raw, &url)?;
     if dialect.tags() == Language::Unknown {
         name_template_tag(&html, &text, oddities);
+    }
+    let withheld = fields.withheld.take();
+    fields.draft |= withheld.is_some();
+    oddities.extend(withheld);
+    if let Some(id) = fields.id.as_deref().filter(|id| !is_uri(id) && url::Url::parse(id).is_ok()) {
+        let reason = format!("the id {} cannot stand in feeds: the post's first address does", quote(id));
+        oddities.push(Flaw::new(reason).at(matter.line_of("id").or_else(|| matter.line_of("guid"))));
     }
     let excerpt = excerpt_mark(matter, set).and_then(|mark| before_mark(body, &mark, kind, &url));
     let mut hash = [0; 32];
@@ -118,7 +126,7 @@ fn rendered(
     source: Source<'_>,
     set: Setting<'_>,
     oddities: &mut Vec<Flaw>,
-) -> (String, Option<String>) {
+) -> Result<(String, Option<String>), Flaw> {
     let dialect = set.site.dialect;
     let language = if source.kind == Kind::Mdx { Language::Mdx } else { dialect.tags() };
     let value = |name: &str| value(name, matter, fields, set);
@@ -131,9 +139,15 @@ fn rendered(
         _ => None,
     };
     let link = |target: &str| links::resolve(set, source.path, target);
-    let around = Surroundings { scope: Scope { value: &value, filter: &filter }, link: &link };
+    let fuel = Fuel::full();
+    let around = Surroundings { scope: Scope { value: &value, filter: &filter, fuel: &fuel }, link: &link };
     let mut notes = Notes::default();
     let text = tags::render(language, body.text, &around, &mut notes);
+    if let Some(line) = notes.endless() {
+        let help = "make the lists shorter, or nest fewer `for`";
+        let flaw = Flaw::new("the loops of its template are too much work").at(Some(body.line + line - 1));
+        return Err(flaw.with_help(help));
+    }
     for (tag, line, times) in notes.all() {
         let times = if times > 1 { format!(", {times} times") } else { String::new() };
         let reason = format!("{} is left out{times}: only the site's generator knows it", quote(&tag));
@@ -146,7 +160,7 @@ fn rendered(
             (rendered.html, rendered.heading)
         }
     };
-    (links::relink(raw, source.path, set), heading)
+    Ok((links::relink(raw, source.path, set), heading))
 }
 
 /// What a name in a template stands for.

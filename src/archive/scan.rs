@@ -40,7 +40,7 @@ pub(super) fn scan(archive: &Archive, known: &HashMap<String, Known>, now: Times
     let fresh = sort(&mut scan, posts, known, now);
     let set = Setting { rules: &archive.rules, addresses: &archive.addresses, site: &site };
     for (found, seen) in fresh.iter().zip(read_all(&fresh, set)) {
-        take(&mut scan, known, found, seen);
+        take(&mut scan, known, found, settled(seen, now));
     }
     if identity_of(archive)? != before {
         return Err(Fault::new(root.display().to_string(), "the archive was exchanged while it was read"));
@@ -177,13 +177,29 @@ fn identity_of(archive: &Archive) -> Result<(u64, u64), Fault> {
     }
 }
 
+/// A post cannot have been changed later than now: readers would be shown it
+/// as the newest until that day.
+fn settled(mut seen: Seen, now: Timestamp) -> Seen {
+    if let Seen::Post(entry, oddities) = &mut seen
+        && let Some(said) = entry.updated.filter(|said| *said > now.max(entry.date))
+    {
+        entry.updated = Some(now);
+        let reason = format!("it says it was changed at {}, which is yet to come: taken as now", said.rfc3339());
+        oddities.push(Flaw::new(reason));
+    }
+    seen
+}
+
 /// Puts what came of one file where it belongs. A file that is known and is
 /// no post any more is a fault: its last good version stands.
 fn take(scan: &mut Scan, known: &HashMap<String, Known>, found: &Found, seen: Seen) {
     let path = &found.path;
     match seen {
         Seen::Post(entry, oddities) => {
-            scan.warnings.extend(oddities.into_iter().map(|flaw| flaw.in_file(path)));
+            for flaw in oddities {
+                let told = if flaw.withholds { &mut scan.faults } else { &mut scan.warnings };
+                told.push(flaw.in_file(path));
+            }
             scan.read.push(Read { entry: *entry, stamp: found.stamp });
         }
         Seen::Restless => scan.waiting.push(path.clone()),

@@ -212,3 +212,44 @@ fn what_is_no_post_is_a_warning() {
     let warnings = ["*.rst: 1 file not understood: reStructuredText", "README.md: no front matter, not a post"];
     assert_eq!(said(&scan.warnings), warnings);
 }
+
+#[test]
+fn a_post_that_is_not_for_everybody_is_not_published_and_that_is_told() {
+    let with = |line: &str| format!("---\ntitle: A\ndate: 2024-05-31\n{line}\n---\nText.\n");
+    for line in
+        ["access: subscribers", "newsletter: false", "newsletters: [weekly]", "email_only: true", "feed-only: yes"]
+    {
+        let scan = look(&folder(&[("a.md", &with(line))]), &HashMap::new());
+        let key = line.split(':').next().unwrap().replace('-', "_");
+        assert_eq!(
+            said(&scan.faults),
+            [format!("a.md:4: not published: Postroom cannot keep to `{key}` yet")],
+            "{line}"
+        );
+        assert!(scan.read[0].entry.draft, "known to readers before, it is taken back");
+    }
+    for line in ["access: public", "newsletter: true", "email_only: false", "audience: all"] {
+        let scan = look(&folder(&[("a.md", &with(line))]), &HashMap::new());
+        assert!(scan.faults.is_empty() && !scan.read[0].entry.draft, "{line}");
+    }
+}
+
+#[test]
+fn a_change_that_is_yet_to_come_is_taken_as_now() {
+    let with = |date: &str, lastmod: &str| format!("---\ntitle: A\ndate: {date}\nlastmod: {lastmod}\n---\nText.\n");
+    let scan = look(&folder(&[("a.md", &with("2024-05-31", "2999-01-01"))]), &HashMap::new());
+    assert_eq!(scan.read[0].entry.updated, Some(LATER));
+    assert!(said(&scan.warnings)[0].contains("yet to come"), "{:?}", scan.warnings);
+    let scan = look(&folder(&[("a.md", &with("2999-01-02", "2999-01-01"))]), &HashMap::new());
+    assert!(scan.warnings.is_empty(), "a post of that day may say so: {:?}", scan.warnings);
+}
+
+#[test]
+fn topics_of_one_address_and_ids_unfit_for_feeds_are_told() {
+    let text = "---\ntitle: A\ndate: 2024-05-31\nid: 'note: two words'\ntags: [C, C++, C#, Web Dev, web-dev, 'What?', What]\n---\nText.\n";
+    let scan = look(&folder(&[("a.md", text)]), &HashMap::new());
+    let topics: Vec<&str> = scan.read[0].entry.topics.iter().map(|topic| topic.slug.as_str()).collect();
+    assert_eq!(topics, ["c", "c-plus-plus", "c-sharp", "web-dev", "what"]);
+    assert_eq!(said(&scan.warnings).len(), 1, "{:?}", scan.warnings);
+    assert!(said(&scan.warnings)[0].starts_with("a.md:4: the id `note: two words` cannot"), "{:?}", scan.warnings);
+}

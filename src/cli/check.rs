@@ -9,7 +9,7 @@ use serde_json::json;
 use super::arguments::Read;
 use super::{Failure, Stage, failure, output};
 use crate::app;
-use crate::archive::Archive;
+use crate::archive::{self, About, Archive};
 use crate::domain::Fault;
 use crate::domain::time::Span;
 use crate::settings::Settings;
@@ -22,6 +22,7 @@ struct Findings {
     errors: Vec<Fault>,
     warnings: Vec<Fault>,
     posts: Option<Posts>,
+    site: About,
 }
 
 /// How many posts there are, by what becomes of them.
@@ -46,6 +47,7 @@ pub fn run(read: &Read, stage: &Stage, out: &mut dyn Write) -> Result<(), Failur
 }
 
 fn examine(settings: &Settings, findings: &mut Findings) {
+    findings.site = archive::about(&settings.archive.path, settings.archive.dialect.as_deref());
     findings.warnings.extend(settings.warnings.iter().cloned());
     for dkim in &settings.dkim {
         let signer = Signer::new(&dkim.domain, &dkim.selector, dkim.key.expose_secret().as_bytes());
@@ -98,12 +100,19 @@ fn tell(findings: &Findings, read: &Read, out: &mut dyn Write) -> Result<(), Fai
             json!({"public": posts.public, "drafts": posts.drafts, "scheduled": posts.scheduled, "expired": posts.expired})
         });
         let (errors, warnings) = (list(&findings.errors), list(&findings.warnings));
-        return Ok(output::json(out, json!({"errors": errors, "warnings": warnings, "posts": posts}))?);
+        return Ok(output::json(
+            out,
+            json!({"generator": findings.site.dialect, "errors": errors, "warnings": warnings, "posts": posts}),
+        )?);
     }
     for (word, faults) in [("error", &findings.errors), ("warning", &findings.warnings)] {
         for fault in faults {
             write!(out, "{}", failure::told(word, fault))?;
         }
+    }
+    // A configuration that belongs to another program would give every post another address.
+    if !findings.site.file.is_empty() {
+        writeln!(out, "addresses as {} makes them, by {}", findings.site.dialect, findings.site.file)?;
     }
     if let Some(posts) = &findings.posts {
         let others = [

@@ -15,9 +15,44 @@ impl Topic {
     /// A topic from the author's words; `None` when nothing of them can stand in an address.
     pub fn named(name: &str) -> Option<Self> {
         let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
-        let slug = slugify(&name);
+        let slug = slugify(&in_words(&name));
+        let slug = slug[..slug.floor_char_boundary(SLUG_LIMIT)].trim_end_matches('-').to_owned();
         (!slug.is_empty()).then_some(Self { slug, name })
     }
+}
+
+/// The longest address form of a topic, in bytes: it is the name of a folder, too.
+const SLUG_LIMIT: usize = 120;
+
+/// `C++` and `C#` are not `C`: the signs that end a name as words.
+fn in_words(name: &str) -> String {
+    let mut words = String::with_capacity(name.len());
+    let mut is_part = false;
+    for c in name.chars() {
+        match c {
+            '+' if is_part => words.push_str(" plus "),
+            '#' if is_part => words.push_str(" sharp "),
+            c => {
+                is_part = c.is_alphanumeric();
+                words.push(c);
+            }
+        }
+    }
+    words
+}
+
+/// Whether a text is an absolute IRI (RFC 3987), fit to be the id of a feed's entry.
+pub fn is_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+    let is_fit = |c: char| !c.is_whitespace() && !c.is_control() && !"<>\"{}|\\^`".contains(c);
+    let escapes = |text: &str| text.split('%').skip(1).all(|part| is_escape(part.as_bytes()));
+    is_scheme && !rest.is_empty() && rest.chars().all(is_fit) && rest.matches('#').count() <= 1 && escapes(rest)
+}
+
+fn is_escape(bytes: &[u8]) -> bool {
+    bytes.len() >= 2 && bytes[..2].iter().all(u8::is_ascii_hexdigit)
 }
 
 /// The address form of a text: lower case, letters and digits of every script
@@ -134,6 +169,26 @@ impl Post {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn topics_that_differ_have_addresses_that_differ() {
+        let slug = |name| Topic::named(name).unwrap().slug;
+        assert_eq!(
+            ["C", "C++", "C#", "Notepad++", "A + B"].map(slug),
+            ["c", "c-plus-plus", "c-sharp", "notepad-plus-plus", "a-b"]
+        );
+        assert!(slug(&"ä".repeat(300)).len() <= 120, "the name of a folder has 255 bytes at most");
+    }
+
+    #[test]
+    fn only_what_is_an_iri_can_be_the_id_of_an_entry() {
+        for fit in ["tag:a.example,2024:x", "https://a.example/ä?x=%20#y", "urn:uuid:1"] {
+            assert!(is_uri(fit), "{fit}");
+        }
+        for unfit in ["note: two words", "42", "a/b", "urn:", "x:a<b", "x:100%", "x:a#b#c", "1:2"] {
+            assert!(!is_uri(unfit), "{unfit}");
+        }
+    }
 
     #[test]
     fn slugs_keep_letters_of_every_script() {

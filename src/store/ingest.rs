@@ -6,7 +6,7 @@ use sqlx::{Row, Sqlite, Transaction};
 
 use super::posts::public;
 use super::{Result, Store, StoreError, instant};
-use crate::domain::post::Access;
+use crate::domain::post::{Access, is_uri};
 use crate::domain::time::Span;
 use crate::domain::{Entry, Timestamp};
 
@@ -249,7 +249,8 @@ async fn moved_from(
 /// The feed id a post keeps for ever: its author's absolute id, else its first
 /// address, made unique when another post had that address before.
 async fn first_feed_id(tx: &mut Transaction<'static, Sqlite>, entry: &Entry) -> Result<String> {
-    let wanted = entry.guid.as_deref().filter(|guid| url::Url::parse(guid).is_ok()).unwrap_or(&entry.url);
+    let wanted =
+        entry.guid.as_deref().filter(|guid| is_uri(guid) && url::Url::parse(guid).is_ok()).unwrap_or(&entry.url);
     let taken = sqlx::query("SELECT 1 FROM posts WHERE feed_id = $1").bind(wanted).fetch_optional(&mut **tx).await?;
     if taken.is_none() {
         return Ok(wanted.to_owned());

@@ -21,7 +21,7 @@ impl Dialect for Astro {
         "astro"
     }
 
-    fn config(&self, folder: &Path) -> Option<Config> {
+    fn config(&self, folder: &Path, _: &Path) -> Option<Config> {
         Config::read(
             folder,
             &["astro.config.mjs", "astro.config.ts", "astro.config.js", "astro.config.mts", "astro.config.cjs"],

@@ -297,3 +297,40 @@ fn the_operator_may_name_the_generator() {
     let names: Vec<_> = ALL.iter().map(|dialect| dialect.name()).collect();
     assert_eq!(names, archive::DIALECTS);
 }
+
+#[test]
+fn a_configuration_of_another_program_is_none_of_hugos() {
+    for (name, text) in [
+        ("config.yaml", "{{- if .Values.x }}\nbroken: [\n"),
+        ("config.json", "{\"theme\": \"dark\", \"module\": 1}"),
+        ("config.toml", "theme = 'x'\nmarkup = 'y'\n"),
+    ] {
+        let blog = Blog::new(&[(name, text), ("a/b/2024-05-31-a.md", &post("title: A"))]);
+        assert_eq!(blog.about("a/b").0, "plain", "{name}");
+        assert_eq!(blog.posts("a/b").len(), 1, "{name}");
+    }
+    let theme = [("config.toml", "theme = 'x'\n"), ("content/posts/a.md", &post("title: A\ndate: 2024-05-31"))];
+    assert_eq!(Blog::new(&theme).about("content/posts").0, "hugo");
+    let broken = [("config.toml", "theme = \n"), ("content/posts/a.md", &post("title: A\ndate: 2024-05-31"))];
+    assert!(Blog::new(&broken).try_scan("content").is_err(), "its addresses would be others");
+}
+
+#[test]
+fn hugos_bundle_of_a_language_is_called_by_its_folder() {
+    let config = "baseURL = 'https://blog.test'\n[languages.en]\n[languages.de]\n";
+    let files = [("hugo.toml", config), ("content/trip/index.en.md", &post("title: A\ndate: 2024-05-31"))];
+    let posts = Blog::new(&files).posts("content");
+    assert_eq!((posts[0].slug.as_str(), posts[0].identity.as_str()), ("trip", "trip"));
+}
+
+#[test]
+fn eleventys_data_files_are_part_of_what_posts_depend_on() {
+    let said = |data: &str| {
+        let files =
+            [("eleventy.config.js", "export default {}"), ("posts/a.md", "a"), ("posts/posts.11tydata.json", data)];
+        let blog = Blog::new(&files);
+        Site::of(&blog.folder.path().join("posts"), None).names.into_values().collect::<Vec<_>>()
+    };
+    assert_eq!(said("{}").len(), 1);
+    assert_ne!(said("{}"), said("{\"a\": 1}"));
+}

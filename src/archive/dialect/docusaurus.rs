@@ -16,7 +16,7 @@ impl Dialect for Docusaurus {
         "docusaurus"
     }
 
-    fn config(&self, folder: &Path) -> Option<Config> {
+    fn config(&self, folder: &Path, _: &Path) -> Option<Config> {
         Config::read(
             folder,
             &["docusaurus.config.ts", "docusaurus.config.js", "docusaurus.config.mjs", "docusaurus.config.cjs"],

@@ -1,11 +1,15 @@
 //! Eleventy.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+
+use walkdir::{DirEntry, WalkDir};
 
 use super::super::fields::Habits;
 use super::super::front::{Matter, Table, Value};
 use super::super::names::escape;
-use super::super::tags::{self, Scope};
+use super::super::tags::{self, Fuel, Scope};
+use super::super::{MAX_DEPTH, walk};
 use super::config::{self, Config};
 use super::{Dialect, Facts, Page, Place, Site, Take, pattern, slugs};
 
@@ -20,7 +24,7 @@ impl Dialect for Eleventy {
         "eleventy"
     }
 
-    fn config(&self, folder: &Path) -> Option<Config> {
+    fn config(&self, folder: &Path, _: &Path) -> Option<Config> {
         Config::read(
             folder,
             &[".eleventy.js", "eleventy.config.js", "eleventy.config.mjs", "eleventy.config.cjs", "eleventy.config.ts"],
@@ -46,6 +50,21 @@ impl Dialect for Eleventy {
 
     fn content(&self, config: &Config) -> Vec<String> {
         vec![config.text("dir.input").or_else(|| config.text("input")).unwrap_or_default()]
+    }
+
+    /// The data files, by their stamps: what they say, posts say.
+    fn learn(&self, site: &Site) -> BTreeMap<String, String> {
+        let input = site.folder.join(site.content());
+        let is_entered = |entry: &DirEntry| {
+            let name = entry.file_name().to_string_lossy();
+            entry.depth() == 0 || !name.starts_with('.') && name != "node_modules" && name != "_site"
+        };
+        let files = WalkDir::new(input).max_depth(MAX_DEPTH).into_iter().filter_entry(is_entered).flatten();
+        let stamped = |entry: DirEntry| {
+            let stamp = walk::stamp(&entry.metadata().ok()?);
+            Some((entry.path().display().to_string(), format!("{} {}", stamp.size, stamp.modified.0)))
+        };
+        files.filter(|entry| entry.file_type().is_file() && is_data(entry.path())).filter_map(stamped).collect()
     }
 
     fn takes(&self, _: &Site, place: &Place<'_>) -> Take {
@@ -85,8 +104,9 @@ impl Dialect for Eleventy {
 
     fn written(&self, site: &Site, page: &Page<'_>, address: &str) -> Result<String, String> {
         let unknown = |word: &str| pattern::unknown(address, word);
-        let address = tags::expand(address, &Scope { value: &|name| value(name, site, page), filter: &filter })
-            .map_err(|word| unknown(&word))?;
+        let (value, fuel) = (|name: &str| value(name, site, page), Fuel::full());
+        let scope = Scope { value: &value, filter: &filter, fuel: &fuel };
+        let address = tags::expand(address, &scope).map_err(|word| unknown(&word))?;
         let address = address.strip_suffix("index.html").unwrap_or(&address);
         Ok(format!("/{}", address.trim_start_matches('/')))
     }
@@ -127,4 +147,10 @@ fn filter(name: &str, value: &str) -> Option<String> {
         "url" => Some(value.to_owned()),
         _ => None,
     }
+}
+
+/// Whether a file may be the data of the posts beside or below it.
+fn is_data(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    [".11tydata.js", ".11tydata.mjs", ".11tydata.cjs", ".json"].iter().any(|ending| name.ends_with(ending))
 }

@@ -34,7 +34,7 @@ impl Dialect for Hexo {
         "hexo"
     }
 
-    fn config(&self, folder: &Path) -> Option<Config> {
+    fn config(&self, folder: &Path, _: &Path) -> Option<Config> {
         Config::read(folder, &jekyll::FILES).filter(|config| is_hexo(folder, config))
     }
 

@@ -20,8 +20,8 @@ impl Dialect for Hugo {
         "hugo"
     }
 
-    fn config(&self, folder: &Path) -> Option<Config> {
-        let one = Config::read(folder, &FILES).or_else(|| Config::read(folder, &OLD_FILES).filter(is_hugo));
+    fn config(&self, folder: &Path, archive: &Path) -> Option<Config> {
+        let one = Config::read(folder, &FILES).or_else(|| old(folder, archive));
         let many = in_pieces(folder);
         match (one, many) {
             (Some(mut one), Some(many)) => {
@@ -62,6 +62,14 @@ impl Dialect for Hugo {
         }
     }
 
+    fn called(&self, site: &Site, path: &str) -> String {
+        let bare = || {
+            let (stem, ending) = path.rsplit_once('.')?;
+            Some(format!("{}.{ending}", stem.strip_suffix(language_of(site, path)?)?.strip_suffix('.')?))
+        };
+        bare().unwrap_or_else(|| path.to_owned())
+    }
+
     fn habits(&self, site: &Site) -> Habits {
         let taxonomies = site.config.table("taxonomies").iter().filter_map(|(_, value)| match value {
             Value::Text(name) => Some(name.clone()),
@@ -97,9 +105,13 @@ impl Dialect for Hugo {
     }
 }
 
-fn is_hugo(config: &Config) -> bool {
-    let keys = ["baseURL", "languageCode", "permalinks", "taxonomies", "theme", "contentDir", "module", "markup"];
-    !config.spells("base_url") && (config.flaw.is_some() || config.has_one_of(&keys))
+/// The configuration of a name that many programs give theirs: it is Hugo's
+/// where it says so, or where the archive lies in the content beside it. What
+/// cannot be read says nothing.
+fn old(folder: &Path, archive: &Path) -> Option<Config> {
+    let says_so = |config: &Config| !config.spells("base_url") && config.get("baseURL").is_some();
+    let is_beside = archive.starts_with(folder.join("content"));
+    Config::read(folder, &OLD_FILES).filter(|config| says_so(config) || is_beside && !config.spells("base_url"))
 }
 
 /// `config/_default/languages.en.toml` holds what stands under `languages.en`.

@@ -27,7 +27,7 @@ impl Dialect for Jekyll {
         "jekyll"
     }
 
-    fn config(&self, folder: &Path) -> Option<Config> {
+    fn config(&self, folder: &Path, _: &Path) -> Option<Config> {
         Config::read(folder, &FILES).filter(|config| !hexo::is_hexo(folder, config))
     }
 

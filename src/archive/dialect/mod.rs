@@ -53,8 +53,9 @@ pub(super) trait Dialect: Sync {
     /// Its word in `archive.dialect`.
     fn name(&self) -> &'static str;
 
-    /// The configuration in `folder`, where one of this generator is there.
-    fn config(&self, folder: &Path) -> Option<Config>;
+    /// The configuration in `folder`, where one of this generator for the
+    /// archive at or below it is there.
+    fn config(&self, folder: &Path, archive: &Path) -> Option<Config>;
 
     /// What the configuration says of the site.
     fn facts(&self, site: &Site) -> Facts;
@@ -81,6 +82,12 @@ pub(super) trait Dialect: Sync {
     /// How fields are written.
     fn habits(&self, _: &Site) -> Habits {
         Habits::default()
+    }
+
+    /// The path of a file as its post is called by: without what only tells
+    /// its language.
+    fn called(&self, _: &Site, path: &str) -> String {
+        path.to_owned()
     }
 
     /// The title of a post that gives itself none.
@@ -187,7 +194,7 @@ impl Site {
         let wanted = |dialect: &&&'static dyn Dialect| named.is_none_or(|name| dialect.name() == name);
         let above = root.ancestors().take(LEVELS + 1);
         let found = above.flat_map(|folder| ALL.iter().filter(wanted).map(move |dialect| (folder, *dialect)));
-        let mut found = found.filter_map(|(folder, dialect)| Some((folder, dialect, dialect.config(folder)?)));
+        let mut found = found.filter_map(|(folder, dialect)| Some((folder, dialect, dialect.config(folder, &root)?)));
         let (folder, dialect, config) = found.next().unwrap_or_else(|| {
             let dialect = ALL.iter().rfind(wanted).copied().unwrap_or(&plain::Plain);
             (&root, dialect, Config::default())

@@ -17,7 +17,7 @@ impl Dialect for Pelican {
     }
 
     /// What is published may differ from what is tried at home: `publishconf.py` comes first.
-    fn config(&self, folder: &Path) -> Option<Config> {
+    fn config(&self, folder: &Path, _: &Path) -> Option<Config> {
         let base = Config::read(folder, &["pelicanconf.py"])?;
         match Config::read(folder, &["publishconf.py"]) {
             Some(mut published) => {

@@ -16,7 +16,7 @@ impl Dialect for Plain {
         "plain"
     }
 
-    fn config(&self, _: &Path) -> Option<Config> {
+    fn config(&self, _: &Path, _: &Path) -> Option<Config> {
         None
     }
 

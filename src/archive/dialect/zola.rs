@@ -15,7 +15,7 @@ impl Dialect for Zola {
         "zola"
     }
 
-    fn config(&self, folder: &Path) -> Option<Config> {
+    fn config(&self, folder: &Path, _: &Path) -> Option<Config> {
         Config::read(folder, &["zola.toml", "config.toml"]).filter(|config| config.spells("base_url"))
     }
 

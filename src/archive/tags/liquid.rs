@@ -187,6 +187,10 @@ impl<'t> Run<'_, 't> {
     fn write(&mut self, range: Range<usize>, depth: usize) {
         let mut at = range.start;
         while at < range.end && depth < DEPTH && self.out.len() < LIMIT {
+            if self.around.scope.fuel.is_gone() {
+                return self.give_up(at);
+            }
+            let before = self.out.len();
             match self.pieces[at] {
                 Piece::Words(words) => self.out.push_str(words),
                 Piece::Output { inside, at } => self.output(inside, at),
@@ -196,8 +200,17 @@ impl<'t> Run<'_, 't> {
                     at = close.unwrap_or(at);
                 }
             }
+            self.around.scope.fuel.spend(self.out.len().saturating_sub(before));
             at += 1;
         }
+    }
+
+    fn give_up(&mut self, at: usize) {
+        let tags = self.pieces[..=at].iter().rev().find_map(|piece| match piece {
+            Piece::Words(_) => None,
+            Piece::Output { at, .. } | Piece::Tag { at, .. } => Some(*at),
+        });
+        self.notes.give_up(self.text, tags.unwrap_or(0));
     }
 
     /// The text between two tags as it is written.
@@ -228,7 +241,7 @@ impl<'t> Run<'_, 't> {
     /// What the text itself has named comes before what the site says.
     fn with_scope<T>(&self, ask: impl FnOnce(&Scope<'_>) -> T) -> T {
         let value = |name: &str| self.names.get(name).cloned().or_else(|| (self.around.scope.value)(name));
-        ask(&Scope { value: &value, filter: self.around.scope.filter })
+        ask(&Scope { value: &value, ..self.around.scope })
     }
 
     fn tag(&mut self, name: &str, arguments: &str, at: usize, close: Option<usize>, depth: usize) {
@@ -272,6 +285,7 @@ impl<'t> Run<'_, 't> {
                 holds_now = arguments.is_empty() || self.with_scope(|scope| holds(arguments, scope));
                 start = at + 1;
             }
+            self.around.scope.fuel.spend(0);
             at = self.closes[at].unwrap_or(at) + 1;
         }
         if holds_now {
@@ -286,6 +300,9 @@ impl<'t> Run<'_, 't> {
             return self.left_out(format!("{{% for {arguments} %}}"), at);
         };
         for value in all {
+            if !self.around.scope.fuel.spend(0) {
+                return self.give_up(at);
+            }
             self.names.insert(name.trim().to_owned(), value);
             self.write(inner.clone(), depth + 1);
         }

@@ -9,6 +9,7 @@ mod values;
 mod zola;
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::front::Value;
@@ -31,12 +32,37 @@ pub(super) enum Language {
     Mdx,
 }
 
+/// How much work the tags of one post may be: pieces written, and every 64
+/// bytes of values. No post of an author's needs a tenth of it, and it is gone
+/// in a moment.
+const FUEL: usize = 1_000_000;
+
+/// What is left of that.
+pub(super) struct Fuel(Cell<usize>);
+
+impl Fuel {
+    pub fn full() -> Self {
+        Self(Cell::new(FUEL))
+    }
+
+    /// Takes the price of a step that handles `bytes`; whether there was enough.
+    fn spend(&self, bytes: usize) -> bool {
+        self.0.set(self.0.get().saturating_sub(1 + bytes / 64));
+        !self.is_gone()
+    }
+
+    fn is_gone(&self) -> bool {
+        self.0.get() == 0
+    }
+}
+
 /// What names stand for, and how values are turned into others.
 pub(super) struct Scope<'a> {
     /// The value of `page.title` and the like.
     pub value: &'a dyn Fn(&str) -> Option<Value>,
     /// A filter only this generator has.
     pub filter: &'a dyn Fn(&str, &str) -> Option<String>,
+    pub fuel: &'a Fuel,
 }
 
 /// What a text is rendered with.
@@ -50,12 +76,23 @@ pub(super) struct Surroundings<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     dropped: BTreeMap<String, (u32, usize)>,
+    endless: Option<u32>,
 }
 
 impl Notes {
     /// Notes that `tag` at a byte of the text was left out.
     fn drop(&mut self, tag: impl Into<String>, text: &str, byte: usize) {
         self.dropped.entry(tag.into()).or_insert_with(|| (line_at(text, byte), 0)).1 += 1;
+    }
+
+    /// Notes that the work was given up at a byte of the text.
+    fn give_up(&mut self, text: &str, byte: usize) {
+        self.endless.get_or_insert_with(|| line_at(text, byte));
+    }
+
+    /// The line, counted from 1 within the text, whose loops were given up.
+    pub fn endless(&self) -> Option<u32> {
+        self.endless
     }
 
     /// What was left out, each with the line where it stands first, counted

@@ -12,7 +12,8 @@ fn value(name: &str) -> Option<Value> {
 fn run(language: Language, text: &str) -> (String, Vec<(String, u32, usize)>) {
     let link = |target: &str| target.contains("known").then(|| "https://blog.test/known/".to_owned());
     let filter = |name: &str, text: &str| (name == "relative_url").then(|| format!("https://blog.test{text}"));
-    let around = Surroundings { scope: Scope { value: &value, filter: &filter }, link: &link };
+    let fuel = Fuel::full();
+    let around = Surroundings { scope: Scope { value: &value, filter: &filter, fuel: &fuel }, link: &link };
     let mut notes = Notes::default();
     let out = render(language, text, &around, &mut notes).into_owned();
     (out, notes.all())
@@ -135,5 +136,26 @@ proptest! {
         for language in [Language::Jekyll, Language::Hexo, Language::Eleventy, Language::Hugo, Language::Zola, Language::Mdx] {
             run(language, &text);
         }
+    }
+}
+
+#[test]
+fn a_template_that_never_comes_to_an_end_is_given_up_at_its_line() {
+    let list = "{% assign l = \"x \" | append: \"x x x x x x x x x x x x x x x x x x x\" | split: \" \" %}\n";
+    let all: Value = Value::List(vec![Value::Text("x".into()); 300]);
+    let value = |name: &str| (name == "all").then(|| all.clone());
+    let filter = |_: &str, _: &str| None;
+    let loops = |depth: usize| {
+        let open: String = (0..depth).map(|n| format!("{{% for a{n} in all %}}")).collect();
+        format!("{list}{open}{}", "{% endfor %}".repeat(depth))
+    };
+    let doubled = format!("{{% assign a = \"xx\" %}}{}", "{% assign a = a | append: a %}".repeat(60));
+    let squared = "{% assign a = all | join: all %}{% assign a = a | replace: 'x', a %}".repeat(9);
+    for (text, line) in [(loops(4), Some(2)), (loops(1), None), (doubled, Some(1)), (squared, None)] {
+        let fuel = Fuel::full();
+        let around = Surroundings { scope: Scope { value: &value, filter: &filter, fuel: &fuel }, link: &|_| None };
+        let mut notes = Notes::default();
+        render(Language::Jekyll, &text, &around, &mut notes);
+        assert_eq!(notes.endless(), line, "{}", &text[..80.min(text.len())]);
     }
 }

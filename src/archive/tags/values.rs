@@ -5,6 +5,9 @@ use super::super::front::Value;
 use super::super::sanitise::escape;
 use super::Scope;
 
+/// A longer value is made of nothing an author means.
+const LONGEST: usize = 2 * 1024 * 1024;
+
 /// What an expression gives; a name nobody knows, or `| a filter`, is told.
 pub(super) struct Given {
     pub value: Value,
@@ -22,7 +25,8 @@ pub(super) fn expression(text: &str, scope: &Scope<'_>) -> Given {
     for part in parts {
         let (name, arguments) = call(part.trim());
         let arguments: Vec<Value> = arguments.iter().map(|text| operand(text, scope).unwrap_or(Value::Null)).collect();
-        match filter(name, &given.value, &arguments, scope) {
+        let made = scope.fuel.spend(price(name, &given.value)).then(|| filter(name, &given.value, &arguments, scope));
+        match made.flatten() {
             Some(value) => given.value = value,
             None => given.unknown = given.unknown.or_else(|| Some(format!("| {name}"))),
         }
@@ -73,8 +77,38 @@ fn operand(text: &str, scope: &Scope<'_>) -> Option<Value> {
         "" | "nil" | "null" | "blank" | "empty" | "none" => Some(Value::Null),
         "true" | "false" => Some(Value::Bool(text == "true")),
         _ if text.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-') => Some(Value::Text(text.to_owned())),
-        _ => (scope.value)(text),
+        _ => (scope.value)(text).filter(|value| scope.fuel.spend(weight(value))),
     }
+}
+
+/// How many bytes a value is, about.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 1,
+        Value::Text(text) => 1 + text.len(),
+        Value::List(all) => all.iter().map(weight).sum::<usize>() + 1,
+        Value::Table(table) => table.iter().map(|(key, value)| key.len() + weight(value)).sum::<usize>() + 1,
+    }
+}
+
+/// How many bytes a filter handles, about.
+fn price(filter: &str, value: &Value) -> usize {
+    match value {
+        // Every member is held against every other.
+        Value::List(all) if filter == "uniq" => all.len().saturating_mul(weight(value)),
+        value => weight(value),
+    }
+}
+
+/// Whether the filter makes something that is too long to be meant.
+fn is_too_long(filter: &str, value: &Value, first: &str, second: &str) -> bool {
+    let length = match (filter, value) {
+        ("replace", value) => weight(value) + shown(value).matches(first).count().saturating_mul(second.len()),
+        ("join", Value::List(all)) => weight(value) + all.len().saturating_mul(first.len()),
+        ("append" | "prepend", value) => weight(value) + first.len(),
+        _ => 0,
+    };
+    length > LONGEST
 }
 
 /// Whether a condition holds; a name nobody knows stands for nothing.
@@ -131,8 +165,10 @@ pub(super) fn shown(value: &Value) -> String {
 fn filter(name: &str, value: &Value, arguments: &[Value], scope: &Scope<'_>) -> Option<Value> {
     let text = || shown(value);
     let argument = |at: usize| arguments.get(at).map(shown).unwrap_or_default();
-    if let (Value::List(all), Some(value)) = (value, of_list(name, value, &argument(0))) {
-        let _ = all;
+    if is_too_long(name, value, &argument(0), &argument(1)) {
+        return None;
+    }
+    if let Some(value) = of_list(name, value, &argument(0)) {
         return Some(value);
     }
     Some(Value::Text(match name {
