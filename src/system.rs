@@ -3,6 +3,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa;
+use aws_lc_rs::signature::Ed25519KeyPair;
+
 use crate::context::{Clock, Ids};
 use crate::domain::Timestamp;
 
@@ -40,6 +44,19 @@ pub fn fill(bytes: &mut [u8]) {
     if aws_lc_rs::rand::fill(bytes).is_err() {
         std::process::abort();
     }
+}
+
+/// A new RSA key of 2048 bits, PKCS#8. As [`fill`] without randomness.
+pub fn rsa_key() -> Vec<u8> {
+    let key = rsa::KeyPair::generate(rsa::KeySize::Rsa2048);
+    key.and_then(|key| AsDer::<Pkcs8V1Der<'_>>::as_der(&key))
+        .map_or_else(|_| std::process::abort(), |der| der.as_ref().to_vec())
+}
+
+/// A new Ed25519 key, PKCS#8. As [`fill`] without randomness.
+pub fn ed25519_key() -> Vec<u8> {
+    let key = Ed25519KeyPair::generate();
+    key.and_then(|key| key.to_pkcs8v1()).map_or_else(|_| std::process::abort(), |der| der.as_ref().to_vec())
 }
 
 #[cfg(test)]

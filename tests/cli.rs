@@ -1,5 +1,6 @@
 //! The real binary, as an operator meets it.
 
+mod dkim;
 mod mistakes;
 mod subscribers;
 

@@ -91,6 +91,9 @@ pub enum Command {
     /// Show the settings in force, or explain a key
     #[command(subcommand)]
     Config(Config),
+    /// Make a key that signs your mail (DKIM), and say what to publish
+    #[command(subcommand)]
+    Dkim(Dkim),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -316,6 +319,35 @@ pub struct Export {
     /// Write cells as they are, also those a spreadsheet would run as formulas
     #[arg(long)]
     pub raw: bool,
+}
+
+/// `dkim`
+#[derive(Debug, Subcommand)]
+pub enum Dkim {
+    /// Make a key, and say what to publish in DNS and to add to the settings
+    ///
+    /// RSA of 2048 bits, which every receiver can check. A second one of the newer
+    /// kind, Ed25519, may sign as well. To change a key, make one with another
+    /// selector, let both sign while DNS spreads, then drop the old one.
+    New(NewKey),
+    /// Say once more what to publish for the keys in use
+    Show,
+}
+
+/// `dkim new`
+#[derive(Debug, Args)]
+pub struct NewKey {
+    /// First part of its name in DNS [default: postroom, or postroom-ed25519]
+    pub selector: Option<String>,
+    /// Ed25519 instead of RSA; have an RSA key as well, for not every receiver knows it
+    #[arg(long)]
+    pub ed25519: bool,
+    /// Domain that signs; that of the keys there are, else of mail.from
+    #[arg(long, value_name = "DOMAIN")]
+    pub domain: Option<String>,
+    /// Where to write it; dkim-SELECTOR.pem beside the settings when absent
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// `config`

@@ -118,6 +118,14 @@ const EXAMPLES: &[(&str, &str)] = &[
   postroom config explain relay        those of a section
   postroom config explain mail.from    all about one",
     ),
+    ("postroom dkim", "  postroom dkim new\n  postroom dkim show"),
+    (
+        "postroom dkim new",
+        "  postroom dkim new                        an RSA key
+  postroom dkim new --ed25519              a second one, of the newer kind
+  postroom dkim new summer26               one to take the place of another",
+    ),
+    ("postroom dkim show", "  postroom dkim show"),
     (
         "postroom completions",
         "  postroom completions bash > ~/.local/share/bash-completion/completions/postroom
@@ -132,7 +140,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Run", &["serve", "build", "status", "pause", "resume"]),
     ("Editions", &["plan", "preview", "test", "send", "editions"]),
     ("Readers", &["subscribers", "why"]),
-    ("Settings and manuals", &["config", "completions", "man"]),
+    ("Settings and manuals", &["config", "dkim", "completions", "man"]),
 ];
 
 const EXIT_CODES: &str = "\

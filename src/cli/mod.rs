@@ -8,6 +8,7 @@ mod completions;
 mod config;
 mod courier;
 pub mod demo;
+mod dkim;
 mod editions;
 mod failure;
 mod help;
@@ -69,6 +70,7 @@ fn dispatch(command: Command, stage: &Stage, out: &mut dyn Write) -> Result<(), 
         Command::Editions(command) => editions::run(&command, stage, out),
         Command::Subscribers(command) => subscribers::run(&command, stage, out),
         Command::Config(command) => config::run(&command, stage, out),
+        Command::Dkim(command) => dkim::run(&command, stage, out),
         Command::Completions { shell } => completions::completions(shell, out),
         Command::Man { out: folder } => completions::man(folder.as_deref(), out),
         Command::Build(options) => build::run(&options, stage, out),

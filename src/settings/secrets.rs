@@ -68,21 +68,37 @@ fn create_ring(path: &Path, fill: impl FnOnce(&mut [u8])) -> Result<(), Fault> {
     let mut key = [0; 32];
     fill(&mut key);
     let hex: String = key.iter().map(|byte| format!("{byte:02x}")).chain(["\n".into()]).collect();
-    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
-        file.write_all(hex.as_bytes())?;
+    match create(path, &hex) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        created => created.map_err(|error| unwritable(path, &error)),
+    }
+}
+
+/// Writes a secret into a file of its own (mode 0600).
+///
+/// # Errors
+/// When it cannot: nothing is left of it then. A file that is there is left alone.
+pub fn write_new(path: &Path, text: &str) -> Result<(), Fault> {
+    create(path, text).map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Fault {
+    Fault::new(path.display().to_string(), format!("the key file cannot be written: {}", plain(error)))
+}
+
+fn create(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut write = || {
+        file.write_all(text.as_bytes())?;
         file.sync_all()?;
         // The name has to survive a power cut too.
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder)?.sync_all()
-    });
-    match written {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            // Half a key would be worse than none.
-            let _ = fs::remove_file(path);
-            Err(Fault::new(path.display().to_string(), format!("the key file cannot be written: {}", plain(&error))))
-        }
-        _ => Ok(()),
-    }
+    };
+    write().inspect_err(|_| {
+        // Half a key would be worse than none.
+        let _ = fs::remove_file(path);
+    })
 }
 
 fn unhex(line: &str) -> Option<Vec<u8>> {

@@ -135,6 +135,13 @@ impl Signer {
     }
 }
 
+/// A private key (PKCS#8) as text (RFC 7468).
+pub fn pem(pkcs8: &[u8]) -> String {
+    let text = STANDARD.encode(pkcs8);
+    let lines: Vec<_> = text.as_bytes().chunks(64).map(|line| line.escape_ascii().to_string()).collect();
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
+}
+
 /// The hash of a body, which is the same for every signer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hashed(String);
