@@ -60,6 +60,10 @@ CREATE TABLE baselines (
     set_at BIGINT NOT NULL
 );
 
+-- Files the first scan found and could not read yet, being written or faulty:
+-- what they hold was in the archive before Postroom too.
+CREATE TABLE baseline_files (path TEXT PRIMARY KEY);
+
 -- Mirrored from the settings, so that the ledger can be read without them.
 CREATE TABLE newsletters (
     id    TEXT PRIMARY KEY,

@@ -9,6 +9,9 @@ use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use postroom::context::Clock;
+use postroom::system::SystemClock;
+
 /// The binary in `folder`, with nothing of this machine's settings.
 fn postroom(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_postroom"));
@@ -368,4 +371,27 @@ fn the_operator_s_own_words_and_looks_are_used_and_their_faults_told() {
     let seen = |name: &str| fs::read_to_string(folder.path().join("seen").join(name)).unwrap();
     assert!(seen("digest.txt").contains("Enough of this:"), "{}", seen("digest.txt"));
     assert!(seen("page-home.html").contains("<style>main { color: #1b1f24 }</style>"), "{}", seen("page-home.html"));
+}
+
+/// Posts copied into place a moment ago have to rest before they are read, and are the operator's old posts all the same.
+#[test]
+fn posts_copied_here_a_moment_before_the_first_look_are_never_mailed() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(run(folder.path(), &["init"]).code, 0);
+    fs::write(folder.path().join("readers.csv"), "email\njane@example.org\n").unwrap();
+    let today = SystemClock.now().rfc3339();
+    let post = |name: &str, front: &str| {
+        fs::write(folder.path().join(format!("posts/{name}.md")), format!("---\n{front}\n---\n\nHello.\n")).unwrap();
+    };
+    post("fresh", &format!("title: Fresh\ndate: {today}"));
+    post("broken", "title: [");
+    let import = run(folder.path(), &["subscribers", "import", "readers.csv", "--consent-source", "a test"]);
+    assert_eq!(import.code, 0, "{}", import.err);
+    let planned = || run(folder.path(), &["plan"]).out;
+    let first = planned();
+    assert!(!first.contains("Fresh"), "{first}");
+    post("broken", &format!("title: Mended\ndate: {today}"));
+    post("news", &format!("title: News\ndate: {today}"));
+    let second = planned();
+    assert!(second.contains("News") && !second.contains("Fresh") && !second.contains("Mended"), "{second}");
 }

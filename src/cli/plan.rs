@@ -39,21 +39,25 @@ pub fn run(options: &arguments::Plan, stage: &Stage, out: &mut dyn Write) -> Res
     })
 }
 
+/// Looks at a file that is being written; each half a second after the one before.
+const LOOKS: usize = 10;
+
 /// Takes in what the archive holds now, so that the answer is not of yesterday;
 /// faults of posts are told and stop nothing.
 pub async fn look(ctx: &Context) -> Result<(), Failure> {
-    loop {
+    for looks in 1.. {
         let looked = match ingest::step(ctx, ctx.now()).await? {
             Ok(looked) => looked,
             Err(fault) => return Err(Failure::Settings(vec![fault])),
         };
-        if looked.waiting == 0 {
+        if looked.waiting == 0 || looks == LOOKS {
             looked.faults.iter().for_each(|fault| eprint!("{}", super::failure::told("warning", fault)));
             return Ok(());
         }
         // A file written a moment ago has to rest before it is taken for whole.
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
+    Ok(())
 }
 
 /// The plan of a newsletter's next slot after `now`; of the latest one at or

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use serde_json::json;
 use sqlx::{Row, Sqlite, Transaction};
 
 use super::posts::public;
@@ -116,12 +117,16 @@ impl Store {
             baseline: sqlx::query("SELECT 1 FROM baselines").fetch_optional(&mut *tx).await?.is_none(),
             ..Ingested::default()
         };
+        if done.baseline {
+            remember_unread(&mut tx, scan).await?;
+        }
         let mut taken = HashSet::new();
         for (entry, size, modified) in &scan.read {
             taken.insert(take_entry(&mut tx, scan, entry, (*size, *modified), now, &mut done).await?);
         }
         remove_missing(&mut tx, scan, &taken, now, &mut done).await?;
         number_public(&mut tx, scan, now, &mut done).await?;
+        forget_read(&mut tx, scan).await?;
         sqlx::query("INSERT INTO baselines (id, set_at) VALUES (1, $1) ON CONFLICT (id) DO NOTHING")
             .bind(now.0)
             .execute(&mut *tx)
@@ -129,6 +134,27 @@ impl Store {
         tx.commit().await?;
         Ok(done)
     }
+}
+
+/// What the first scan could not read yet was in the archive all the same.
+async fn remember_unread(tx: &mut Transaction<'static, Sqlite>, scan: &Ingest<'_>) -> Result<()> {
+    let paths: Vec<_> = scan.present.iter().collect();
+    sqlx::query("INSERT INTO baseline_files (path) SELECT value FROM json_each($1)")
+        .bind(json!(paths).to_string())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Once such a file was read or is gone, what comes there later is news.
+async fn forget_read(tx: &mut Transaction<'static, Sqlite>, scan: &Ingest<'_>) -> Result<()> {
+    for row in sqlx::query("SELECT path FROM baseline_files").fetch_all(&mut **tx).await? {
+        let path: String = row.try_get(0)?;
+        if !scan.present.contains(path.as_str()) {
+            sqlx::query("DELETE FROM baseline_files WHERE path = $1").bind(path).execute(&mut **tx).await?;
+        }
+    }
+    Ok(())
 }
 
 fn hex(bytes: &[u8; 32]) -> String {
@@ -360,7 +386,7 @@ async fn number_public(
         concat!("UPDATE posts SET public_since = NULL WHERE public_since IS NOT NULL AND NOT (", public!("$1"), ")");
     const BECAME_PUBLIC: &str = concat!(
         "SELECT id, dated, seq IS NULL OR mailable = 1 AND NOT EXISTS (SELECT 1 FROM variant_posts v
-            WHERE v.post_id = posts.id) AS is_news
+            WHERE v.post_id = posts.id) AS is_new, path IN (SELECT path FROM baseline_files) AS was_there
          FROM posts WHERE public_since IS NULL AND ",
         public!("$1"),
         " ORDER BY dated, id"
@@ -373,21 +399,22 @@ async fn number_public(
     };
     let mut news = 0;
     for row in &fresh {
-        news += i64::from(row.try_get::<bool, _>("is_news")?);
+        news += i64::from(row.try_get("is_new")? && !row.try_get::<bool, _>("was_there")?);
     }
     #[expect(clippy::cast_precision_loss, reason = "archives are far smaller than 2^52 posts")]
     let large_share = news > GUARD_FLOOR && news as f64 > scan.guard_share * numbered as f64;
     done.guarded = !done.baseline && (news > scan.guard_posts || large_share);
     for row in &fresh {
         let id: i64 = row.try_get("id")?;
-        if row.try_get("is_news")? {
+        if row.try_get("is_new")? {
             newest += 1;
+            let was_there = done.baseline || row.try_get("was_there")?;
             let recent = instant(row, "dated")? >= now.minus(scan.max_age);
             sqlx::query("UPDATE posts SET seq = $1, public_since = $2, mailable = $3, guarded = $4 WHERE id = $5")
                 .bind(newest)
                 .bind(now.0)
-                .bind(recent && !done.baseline)
-                .bind(done.guarded)
+                .bind(recent && !was_there)
+                .bind(done.guarded && !was_there)
                 .bind(id)
                 .execute(&mut **tx)
                 .await?;
