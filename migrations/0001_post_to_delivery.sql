@@ -217,7 +217,8 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_to_claim ON deliveries (edition, not_before, id) WHERE state = 'queued';
 -- Named by columns a mark does not touch: it costs no index then.
 CREATE INDEX deliveries_in_hand ON deliveries (run_id) WHERE run_id IS NOT NULL;
-CREATE INDEX deliveries_open ON deliveries (edition) WHERE settled IS NULL;
+-- By expiry, because every second it is asked whether there is any.
+CREATE INDEX deliveries_open ON deliveries (edition, expires) WHERE settled IS NULL;
 CREATE INDEX deliveries_doubtful ON deliveries (edition) WHERE uncertain > 0;
 CREATE INDEX deliveries_by_subscription ON deliveries (subscription_id);
 

@@ -280,7 +280,7 @@ impl Store {
             sqlx::query(
                 "UPDATE deliveries SET expires = MAX(expires, $1),
                     not_before = CASE state WHEN 'queued' THEN MIN(not_before, $2) ELSE not_before END
-                 WHERE edition = $3 AND state IN ('queued', 'leased', 'handing_over', 'uncertain')",
+                 WHERE edition = $3 AND settled IS NULL",
             )
             .bind(expires.0)
             .bind(now.0)
@@ -352,13 +352,12 @@ impl Store {
 }
 
 /// An uncertain copy is never sent again, so nobody need decide about it any
-/// more; it stays listed among the possible duplicates. The open states are
-/// named in full because the index over them is.
+/// more; it stays listed among the possible duplicates.
 async fn withdraw(tx: &mut Transaction<'static, Sqlite>, now: Timestamp) -> Result<u64> {
     let withdrawn = sqlx::query(
         "UPDATE deliveries SET state = 'cancelled', settled = $1, reason = 'edition cancelled'
                 || CASE state WHEN 'uncertain' THEN ', the relay may have it: ' || reason ELSE '' END
-         WHERE state IN ('queued', 'leased', 'handing_over', 'uncertain') AND state IN ('queued', 'uncertain')
+         WHERE settled IS NULL AND state IN ('queued', 'uncertain')
             AND edition IN (SELECT number FROM editions WHERE state = 'cancelled')",
     )
     .bind(now.0)

@@ -30,6 +30,12 @@ const DUE_EDITIONS: &str = "SELECT json_group_array(id) FROM (
         WHERE e.state = 'sending' AND d.state = 'queued' AND d.not_before <= $1 AND NOT EXISTS (SELECT 1 FROM pauses)
         ORDER BY e.number, d.not_before, d.id LIMIT $2)";
 
+/// CROSS JOIN: the index is asked about each edition being sent, and not those that wait.
+const ANY_TO_EXPIRE: &str = "SELECT EXISTS (SELECT 1 FROM editions e CROSS JOIN deliveries d ON d.edition = e.number
+            WHERE e.state = 'sending' AND d.settled IS NULL AND d.state = 'queued' AND d.expires <= $1)
+        OR EXISTS (SELECT 1 FROM deliveries WHERE edition IS NULL AND settled IS NULL AND state = 'queued'
+            AND expires <= $1)";
+
 /// A delivery a worker of this run holds.
 #[derive(Clone, Debug)]
 pub struct Leased {
@@ -223,10 +229,15 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn expire(&self, now: Timestamp) -> Result<u64> {
+        // Every second, and hardly ever is there one: the writer is not kept waiting for that.
+        let some: bool = sqlx::query(ANY_TO_EXPIRE).bind(now.0).fetch_one(&self.db.reader).await?.try_get(0)?;
+        if !some {
+            return Ok(0);
+        }
         let mut tx = self.begin().await?;
         let gone = sqlx::query(
             "UPDATE deliveries SET state = 'expired', settled = $1, reason = COALESCE(reason, 'never tried in time')
-             WHERE state = 'queued' AND expires <= $1 AND NOT EXISTS (SELECT 1 FROM pauses)
+             WHERE settled IS NULL AND state = 'queued' AND expires <= $1 AND NOT EXISTS (SELECT 1 FROM pauses)
                 AND (edition IS NULL OR edition IN (SELECT number FROM editions WHERE state = 'sending'))",
         )
         .bind(now.0)
@@ -335,5 +346,23 @@ impl Subscribed {
             confirmed: self.confirmed.map(Timestamp),
             unsubscribed: self.unsubscribed.map(Timestamp),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whether_any_delivery_is_to_expire_is_seen_without_walking_through_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("postroom.db")).await.unwrap();
+        let sql = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {ANY_TO_EXPIRE}"));
+        let rows = sqlx::query(sql).bind(0).fetch_all(&store.db.reader).await.unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+        let seeks = plan.iter().filter(|step| step.ends_with("deliveries_open (edition=? AND expires<?)"));
+        assert_eq!(seeks.count(), 2, "{plan:?}");
     }
 }
