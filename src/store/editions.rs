@@ -1,5 +1,7 @@
 //! Editions: who is owed what, the seal, and where each stands.
 
+use std::collections::BTreeMap;
+
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, Sqlite, Transaction};
 
@@ -205,6 +207,17 @@ impl Store {
     pub async fn edition(&self, number: i64) -> Result<Option<Edition>> {
         let row = sqlx::query(select(" WHERE number = $1")).bind(number).fetch_optional(&self.db.reader).await?;
         row.as_ref().map(edition).transpose()
+    }
+
+    /// The editions that are paused, each with the reason.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn paused_editions(&self) -> Result<BTreeMap<i64, String>> {
+        let rows = sqlx::query("SELECT number, COALESCE(reason, '') AS reason FROM editions WHERE state = 'paused'")
+            .fetch_all(&self.db.reader)
+            .await?;
+        rows.iter().map(|row| Ok((row.try_get("number")?, row.try_get("reason")?))).collect()
     }
 
     /// An edition's largest variant.

@@ -1,5 +1,6 @@
 //! What time has overtaken: deliveries too old to try or of a cancelled edition,
-//! uncertain ones whose wait is over, editions whose every delivery is settled.
+//! uncertain ones whose wait is over, editions whose every delivery is settled; and
+//! which editions stand still.
 
 use crate::context::Context;
 use crate::domain::Timestamp;
@@ -17,6 +18,7 @@ pub async fn step(ctx: &Context, now: Timestamp) -> anyhow::Result<Step> {
         telemetry::uncertain_resent(resent);
         ctx.wake.outbox.notify_one();
     }
+    telemetry::editions_paused(&ctx.store.paused_editions().await?);
     let withdrawn = ctx.store.withdraw(now).await?;
     let expired = ctx.store.expire(now).await?;
     if expired > 0 {

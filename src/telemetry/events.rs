@@ -103,9 +103,17 @@ pub fn edition_held(edition: i64, reason: &str) {
     warn!(edition, reason, "edition held, run `postroom editions approve {edition}` to let it go");
 }
 
-/// An edition was stopped by a fault of the sender's.
-pub fn edition_paused(edition: i64, reason: &str) {
-    error!(edition, reason, "edition paused");
+/// The editions that are paused and why, as was said last.
+static PAUSED: Mutex<BTreeMap<i64, String>> = Mutex::new(BTreeMap::new());
+
+/// The editions that are paused now, by a fault of the sender's, most likely:
+/// each is said once for every time.
+pub fn editions_paused(paused: &BTreeMap<i64, String>) {
+    let mut said = PAUSED.lock().unwrap_or_else(PoisonError::into_inner);
+    for (edition, reason) in paused.iter().filter(|(edition, reason)| said.get(edition) != Some(reason)) {
+        warn!(edition, reason, "edition paused, run `postroom editions resume {edition}` to let it go on");
+    }
+    said.clone_from(paused);
 }
 
 /// Every delivery of an edition is settled.
