@@ -2,6 +2,7 @@
 //! and everything stops in order.
 
 mod mail;
+mod systemd;
 pub mod templates;
 
 use std::fs::File;
@@ -18,6 +19,7 @@ use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::systemd::Pulse;
 use crate::archive::{Archive, Rules};
 use crate::context::{Clock, Context, Ids, Site, Wake};
 use crate::domain::time::Span;
@@ -230,14 +232,15 @@ pub async fn serve(ctx: Arc<Context>, stop: CancellationToken) -> Result<(), Sta
     let delivery = start_delivery(&ctx, ticks.clone(), stop.child_token()).await?;
     let tasks = TaskTracker::new();
     tasks.spawn(watch_archive(Arc::clone(&ctx), published, ticks.subscribe(), stop.clone()));
-    tasks.spawn(keep_time(Arc::clone(&ctx), ticks.subscribe(), stop.clone()));
-    tasks.spawn(report_to_systemd(Arc::clone(&ctx), ticks.subscribe(), stop.clone()));
+    let pulse = Pulse::default();
+    tasks.spawn(keep_time(Arc::clone(&ctx), ticks.subscribe(), pulse.clone(), stop.clone()));
+    tasks.spawn(systemd::report(Arc::clone(&ctx), ticks.subscribe(), pulse, stop.clone()));
     tasks.spawn(http::serve(listener, http::router(Arc::clone(&ctx)), stop.clone()));
     tasks.close();
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    systemd::ready();
     telemetry::serving(listen, &ctx.settings.http.public_url);
     stop.cancelled().await;
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    systemd::stopping();
     // A task that hangs, at a network drive say, must not keep the outcomes from the ledger.
     let (_, delivered) = tokio::join!(tokio::time::timeout(GRACE, tasks.wait()), delivery.stop());
     delivered?;
@@ -334,33 +337,12 @@ async fn refresh(ctx: &Context, published: &mut String) {
 }
 
 /// Composes what falls due and tends the outbox, every second.
-async fn keep_time(ctx: Arc<Context>, mut tick: watch::Receiver<u64>, stop: CancellationToken) {
+async fn keep_time(ctx: Arc<Context>, mut tick: watch::Receiver<u64>, pulse: Pulse, stop: CancellationToken) {
     loop {
         let now = ctx.now();
         telemetry::task_ended("compose", &compose::step(&ctx, now).await);
         telemetry::task_ended("tend", &tend::step(&ctx, now).await);
-        tokio::select! {
-            () = stop.cancelled() => return,
-            changed = tick.changed() => if changed.is_err() { return },
-        }
-    }
-}
-
-/// Tells systemd what comes next, and that the database still answers.
-async fn report_to_systemd(ctx: Arc<Context>, mut tick: watch::Receiver<u64>, stop: CancellationToken) {
-    let mut told = String::new();
-    loop {
-        if let Ok(slots) = ctx.store.next_slots().await {
-            let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
-            let status = slots.first().map_or_else(String::new, |due| {
-                let at = due.slot.in_zone(ctx.settings.site.timezone).format("%a %e %b %H:%M");
-                format!("next: {} {} {at}", due.newsletter, due.cadence)
-            });
-            if status != told {
-                let _ = sd_notify::notify(&[sd_notify::NotifyState::Status(&status)]);
-                told = status;
-            }
-        }
+        pulse.beat(*tick.borrow());
         tokio::select! {
             () = stop.cancelled() => return,
             changed = tick.changed() => if changed.is_err() { return },

@@ -111,10 +111,10 @@ impl Store {
     }
 
     /// Closes every connection after the work in hand; what takes longer than
-    /// ten seconds is left to end with the process.
+    /// five seconds is left to end with the process.
     pub async fn close(&self) {
         let close = async { tokio::join!(self.db.reader.close(), self.db.writer.close()) };
-        let _ = tokio::time::timeout(Duration::from_secs(10), close).await;
+        let _ = tokio::time::timeout(Duration::from_secs(5), close).await;
     }
 
     /// Proves that a write can be committed now.
@@ -126,6 +126,12 @@ impl Store {
         sqlx::query("UPDATE baselines SET set_at = set_at WHERE id = 1").execute(&mut *tx).await?;
         tx.rollback().await?;
         Ok(())
+    }
+
+    /// Whether the writing connection comes free within a time: whatever the
+    /// engine says on it, even that the disk is full, is an answer.
+    pub async fn answers(&self, within: Duration) -> bool {
+        tokio::time::timeout(within, self.check_writable()).await.is_ok()
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
@@ -146,4 +152,22 @@ fn instant(row: &SqliteRow, column: &str) -> Result<Timestamp> {
 
 fn maybe_instant(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>> {
     Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_writer_that_never_comes_free_is_noticed_and_a_fault_of_the_engine_is_an_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("postroom.db")).await.unwrap();
+        let (soon, late) = (Duration::from_millis(10), Duration::from_secs(30));
+        assert!(store.answers(late).await);
+        let mut tx = store.begin().await.unwrap();
+        sqlx::query("DROP TABLE baselines").execute(&mut *tx).await.unwrap();
+        assert!(!store.answers(soon).await);
+        tx.commit().await.unwrap();
+        assert!(store.check_writable().await.is_err() && store.answers(late).await);
+    }
 }
