@@ -27,10 +27,11 @@ const CHECKS: [&str; 8] = [
     "SELECT 'delivery ' || d.id || ' is ' || d.state || ', and ' || COUNT(a.id) || ' attempts were accepted'
      FROM deliveries d LEFT JOIN attempts a ON a.delivery_id = d.id AND a.outcome = 'accepted' WHERE d.edition = $1
      GROUP BY d.id HAVING COUNT(a.id) <> (d.state = 'accepted' AND d.reason IS NOT 'accepted by hand')",
-    "SELECT 'delivery ' || id || ' is ' || state || ' by run ' || COALESCE(run_id, 'none') || ', which does not run'
+    // What a stop left in hand is the last run's until the next one begins.
+    "SELECT 'delivery ' || id || ' is ' || state || ' by run ' || COALESCE(run_id, 'none') || ', which is not the last'
      FROM deliveries WHERE edition = $1 AND (state IN ('leased', 'handing_over') OR run_id IS NOT NULL)
         AND (state NOT IN ('leased', 'handing_over')
-            OR run_id IS NOT (SELECT MAX(id) FROM runs WHERE stopped IS NULL))",
+            OR run_id IS NOT (SELECT MAX(id) FROM runs))",
     "SELECT 'delivery ' || d.id || ' carries a rendering of another edition'
      FROM deliveries d LEFT JOIN variants v ON v.id = d.variant_id
      WHERE d.edition = $1 AND v.edition IS NOT $1",
@@ -52,5 +53,22 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// How many deliveries of an edition a stop left in hand, because the relay
+    /// did not answer in time: the next run gives them back or lists them as
+    /// uncertain.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn left_in_hand(&self, number: i64) -> Result<i64> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) FROM deliveries WHERE edition = $1 AND state IN ('leased', 'handing_over')
+                AND run_id IN (SELECT id FROM runs WHERE stopped IS NOT NULL)",
+        )
+        .bind(number)
+        .fetch_one(&self.db.reader)
+        .await?;
+        Ok(row.try_get(0)?)
     }
 }

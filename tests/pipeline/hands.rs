@@ -266,3 +266,24 @@ async fn verify_names_what_is_wrong_with_the_books() {
     }
     office.close().await;
 }
+
+#[tokio::test]
+async fn what_a_stop_left_in_hand_is_said_to_be_that_and_no_fault() {
+    let mut office = sealed(Script::new(), 4).await;
+    office.hand_over().await;
+    office.stop().await;
+    let damage = "state = 'handing_over', settled = NULL, attempts = 0, run_id = (SELECT MAX(id) FROM runs)";
+    office
+        .books
+        .forge(&format!(
+            "DELETE FROM attempts WHERE delivery_id = 1; UPDATE editions SET state = 'sending'; \
+        UPDATE deliveries SET {damage} WHERE id = 1"
+        ))
+        .await;
+    let told = office.command(&["editions", "verify", "1"]).await;
+    assert!(told.contains("1 delivery was in hand when the service stopped") && !told.contains("bug"), "{told}");
+    office.start().await;
+    let told = office.command(&["editions", "verify", "1"]).await;
+    assert!(told.contains("1 uncertain") && !told.contains("in hand"), "{told}");
+    office.close().await;
+}

@@ -153,10 +153,12 @@ pub async fn resolve(
 pub async fn verify(desk: &Desk, number: i64, read: &Read, out: &mut dyn Write) -> Result<(), Failure> {
     edition(desk, number).await?;
     let (tally, found) = (desk.store.tally(number).await?, desk.store.verify(number).await?);
+    let left = desk.store.left_in_hand(number).await?;
     if read.json {
         let mut object = json!({"number": number, "balances": tally.balances(), "inconsistencies": found});
         object["audience"] = tally.audience.into();
         object["open"] = tally.open().into();
+        object["left_in_hand"] = left.into();
         output::json(out, object)?;
     } else {
         let counts: Vec<_> = DeliveryState::ALL
@@ -169,6 +171,13 @@ pub async fn verify(desk: &Desk, number: i64, read: &Read, out: &mut dyn Write) 
         let is = if tally.balances() { "=" } else { "is not" };
         writeln!(out, "Edition {number}: {} {is} {sum}", output::number(tally.audience))?;
         found.iter().try_for_each(|one| writeln!(out, "  {}", output::plain(one)))?;
+        if left > 0 {
+            let left = output::counted(left, "delivery was", "deliveries were");
+            writeln!(
+                out,
+                "{left} in hand when the service stopped: its next start lists what may have left as uncertain"
+            )?;
+        }
         match found.len() {
             0 => writeln!(out, "Every recipient is accounted for")?,
             n => writeln!(out, "{n} inconsistencies: this is a bug of Postroom's, or the file was changed by others")?,
