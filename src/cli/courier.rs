@@ -43,7 +43,7 @@ pub enum Ended {
     Unusable(String),
     /// Ctrl-C.
     Interrupted,
-    /// A service does the work, and nobody watches.
+    /// A service does the work, and nobody watches, or there is nothing to see.
     Elsewhere,
 }
 
@@ -65,6 +65,18 @@ impl Here {
         let ticks = watch::Sender::new(0);
         let delivery = app::start_delivery(ctx, ticks.clone(), CancellationToken::new()).await?;
         Ok(Some(Self { _instance: instance, delivery, ticks }))
+    }
+}
+
+/// Whether a service hands over what is in the outbox.
+///
+/// # Errors
+/// When that cannot be found out.
+pub fn is_served(ctx: &Context) -> Result<bool, Failure> {
+    match Instance::claim(&ctx.settings.database.file) {
+        Ok(_) => Ok(false),
+        Err(StartError::Locked(_)) => Ok(true),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -116,12 +128,20 @@ async fn watch(
         }
         still = if now == before { still + 1 } else { 0 };
         before = now;
-        // A service may wait for its relay as long as it likes; a command does not.
-        match here.map(|here| here.delivery.trouble()) {
-            Some(Some(reason)) if still >= LITTLE_PATIENCE => return Ok(Ended::Unusable(reason)),
-            Some(_) if still >= PATIENCE => return Ok(Ended::Waiting),
-            _ => {}
+        if let Some(ended) = gives_up(here.map(|here| here.delivery.trouble()), still) {
+            return Ok(ended);
         }
+    }
+}
+
+/// A service may wait for its relay as long as it likes; a command does not.
+/// `trouble` is that of the relay if it is tried here.
+fn gives_up(trouble: Option<Option<String>>, still: u32) -> Option<Ended> {
+    match trouble {
+        Some(Some(reason)) if still >= LITTLE_PATIENCE => Some(Ended::Unusable(reason)),
+        _ if still < PATIENCE => None,
+        Some(_) => Some(Ended::Waiting),
+        None => Some(Ended::Elsewhere),
     }
 }
 
@@ -154,4 +174,20 @@ pub fn tell(ctx: &Context, ended: Ended, left: &str, out: &mut dyn Write) -> Res
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_watches_without_end() {
+        let down = || Some(Some("connection refused".to_owned()));
+        assert_eq!(gives_up(down(), LITTLE_PATIENCE - 1), None);
+        assert_eq!(gives_up(down(), LITTLE_PATIENCE), Some(Ended::Unusable("connection refused".into())));
+        for (trouble, ended) in [(Some(None), Ended::Waiting), (None, Ended::Elsewhere)] {
+            assert_eq!(gives_up(trouble.clone(), PATIENCE - 1), None);
+            assert_eq!(gives_up(trouble, PATIENCE), Some(ended));
+        }
+    }
 }

@@ -9,9 +9,13 @@ use super::subscribers::offered;
 use super::{Failure, Stage, moment, output, plan, stage};
 use crate::context::Context;
 use crate::domain::delivery::{State, Tally};
+use crate::domain::time::Span;
 use crate::domain::{Cadence, Newsletter, Timestamp};
 use crate::settings::Route;
 use crate::tasks::compose::{self, Plan, Sealed, Wanted};
+
+/// What falls due within this time would leave with a test.
+const SOON: Span = Span::minutes(1);
 
 /// Gmail shows about so many bytes of a mail and hides the rest.
 const GMAIL: usize = 102_000;
@@ -204,13 +208,13 @@ async fn together(ctx: &Context, editions: &[i64]) -> Result<Tally, Failure> {
 pub fn test(options: &Test, stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
     stage.in_context(async |ctx| {
         let (now, address) = (ctx.now(), &options.address);
-        let outbox = ctx.store.outbox().await?;
-        let waiting = outbox.open - outbox.tests;
         let id = ctx.store.queue_test(address, now.plus(ctx.settings.mail.expire), now).await?;
         writeln!(out, "Queued a test mail to {address}")?;
-        if waiting > 0 {
-            // A test must not set off what somebody stopped.
-            writeln!(out, "It goes out behind {waiting} others while `postroom serve` runs")?;
+        // A test must not set off what somebody stopped with the service.
+        let others = ctx.store.ready(now.plus(SOON)).await?;
+        if others > 0 && !courier::is_served(&ctx)? {
+            let others = output::counted(others, "other mail", "other mails");
+            writeln!(out, "It would set off {others}, so it waits with them for `postroom serve`")?;
             writeln!(out, "To see what became of it: postroom why {address}")?;
             return Ok(());
         }

@@ -351,8 +351,6 @@ impl Subscribed {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::Row as _;
-
     use super::*;
 
     #[tokio::test]

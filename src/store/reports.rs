@@ -86,8 +86,6 @@ pub struct Outbox {
     pub deferred: i64,
     /// Of these, uncertain.
     pub uncertain: i64,
-    /// Of these, the operator's own tests.
-    pub tests: i64,
     /// When the oldest open one was written.
     pub oldest: Option<Timestamp>,
     /// Next try of a deferred one.
@@ -237,7 +235,7 @@ impl Store {
         let row = sqlx::query(
             "SELECT COUNT(*) AS open, COUNT(*) FILTER (WHERE state = 'queued' AND attempts > 0) AS deferred,
                 COUNT(*) FILTER (WHERE state = 'uncertain') AS uncertain,
-                COUNT(*) FILTER (WHERE kind = 'test') AS tests, MIN(created) AS oldest,
+                MIN(created) AS oldest,
                 MIN(CASE WHEN state = 'queued' AND attempts > 0 THEN not_before END) AS next_try
              FROM deliveries WHERE settled IS NULL",
         )
@@ -247,10 +245,28 @@ impl Store {
             open: row.try_get("open")?,
             deferred: row.try_get("deferred")?,
             uncertain: row.try_get("uncertain")?,
-            tests: row.try_get("tests")?,
             oldest: maybe_instant(&row, "oldest")?,
             next_try: maybe_instant(&row, "next_try")?,
         })
+    }
+
+    /// How many deliveries beside the operator's tests would leave by `until`
+    /// if somebody began to hand over.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn ready(&self, until: Timestamp) -> Result<i64> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) FROM deliveries d LEFT JOIN editions e ON e.number = d.edition
+             WHERE d.settled IS NULL AND d.kind <> 'test'
+                AND (d.state = 'leased' OR d.not_before <= $1
+                    AND (d.state = 'queued' OR d.state = 'uncertain' AND d.uncertain < 2))
+                AND (d.edition IS NULL OR e.state = 'sending') AND NOT EXISTS (SELECT 1 FROM pauses)",
+        )
+        .bind(until.0)
+        .fetch_one(&self.db.reader)
+        .await?;
+        Ok(row.try_get(0)?)
     }
 
     /// How many of an edition were accepted since an instant: the rate of a send.

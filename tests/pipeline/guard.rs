@@ -4,6 +4,7 @@ use postroom::domain::Cadence;
 use postroom::domain::delivery::State as Row;
 use postroom::domain::edition::State;
 use postroom::domain::time::Span;
+use postroom::system;
 
 use super::office::{Office, Setup};
 use crate::faultsink::Script;
@@ -75,5 +76,29 @@ async fn a_newsletter_that_asks_for_approval_holds_every_edition_and_each_goes_b
     assert!(office.approve(1).await);
     office.hand_over().await;
     assert_eq!(office.got("jane"), ["p20", "p19"]);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_test_goes_out_past_what_waits_and_sets_off_nothing_that_would_leave() {
+    let more = "[[newsletters]]\nid = \"posts\"\napproval = true\n";
+    let mut office = Office::set_up(Setup { more, ..Setup::default() }).await;
+    office.join("jane", Cadence::Daily).await;
+    office.post("alpha");
+    office.tick_at("2026-05-19 07:00").await;
+    office.stop().await;
+    let told = office.command(&["test", "first@readers.test"]).await;
+    assert!(told.contains("accepted it") && !told.contains("set off"), "{told}");
+    // By the clock of the machine, which a command goes by: else it would be too old.
+    office.set(system::now());
+    assert!(office.approve(1).await);
+    let told = office.command(&["test", "second@readers.test"]).await;
+    assert!(told.contains("It would set off 1 other mail, so it waits with them"), "{told}");
+    let took: Vec<_> = office.sink.accepted().iter().map(|mail| mail.to.clone()).collect();
+    assert_eq!(took, ["first@readers.test"]);
+    office.wait(Span::hours(1));
+    office.start().await;
+    office.hand_over().await;
+    assert_eq!((office.mails("second").len(), office.mails("jane").len()), (1, 1));
     office.close().await;
 }

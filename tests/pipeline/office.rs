@@ -311,7 +311,11 @@ impl Office {
 
     /// What a command of the operator's says.
     pub async fn command(&self, arguments: &[&str]) -> String {
-        let answer = crate::cli::run(self.folder.path(), arguments);
+        // Apart, for the relay lives in this thread.
+        let (folder, owned) = (self.folder.path().to_owned(), arguments.iter().map(|&word| word.to_owned()));
+        let owned: Vec<String> = owned.collect();
+        let run = move || crate::cli::run(&folder, &owned.iter().map(String::as_str).collect::<Vec<_>>());
+        let answer = tokio::task::spawn_blocking(run).await.unwrap();
         assert_eq!(answer.code, 0, "{}", answer.err);
         answer.out
     }
