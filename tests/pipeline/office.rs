@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::audit::Books;
+use crate::cli::{self, Answer};
 use crate::faultsink::{self, Script, Sink};
 
 /// The zone of the site.
@@ -311,13 +312,18 @@ impl Office {
 
     /// What a command of the operator's says.
     pub async fn command(&self, arguments: &[&str]) -> String {
-        // Apart, for the relay lives in this thread.
-        let (folder, owned) = (self.folder.path().to_owned(), arguments.iter().map(|&word| word.to_owned()));
-        let owned: Vec<String> = owned.collect();
-        let run = move || crate::cli::run(&folder, &owned.iter().map(String::as_str).collect::<Vec<_>>());
-        let answer = tokio::task::spawn_blocking(run).await.unwrap();
+        let answer = self.answer(arguments).await;
         assert_eq!(answer.code, 0, "{}", answer.err);
         answer.out
+    }
+
+    /// All that a command says, which may fail.
+    pub async fn answer(&self, arguments: &[&str]) -> Answer {
+        let folder = self.folder.path().to_owned();
+        let arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
+        // Apart, for the relay lives in this thread.
+        let run = move || cli::run(&folder, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        tokio::task::spawn_blocking(run).await.unwrap()
     }
 
     /// Stops, and holds the ledger against the relay's journal.
