@@ -134,7 +134,9 @@ fn clock_time(text: &str) -> Option<(u8, u8)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::DateTime;
+    use crate::domain::time::Span;
+    use chrono::{DateTime, Timelike};
+    use proptest::prelude::*;
 
     fn at(text: &str) -> Timestamp {
         DateTime::parse_from_rfc3339(text).unwrap().into()
@@ -149,6 +151,27 @@ mod tests {
                 t.in_zone(zone).to_rfc3339()
             })
             .collect()
+    }
+
+    proptest! {
+        /// Every day of ten years has its slot, once, in every zone; at the
+        /// time that was asked for unless the clock skips that.
+        #[test]
+        fn every_day_has_one_slot_wherever_it_is(zone in 0..chrono_tz::TZ_VARIANTS.len(), minute in 0_u32..1_440, day in 0_i64..3_650) {
+            let zone = chrono_tz::TZ_VARIANTS[zone];
+            let clock = format!("{:02}:{:02}", minute / 60, minute % 60);
+            let when = When::parse(Cadence::Daily, &clock).unwrap();
+            let mut slot = when.next(zone, at("2020-01-01T00:00:00Z").plus(Span::days(day)));
+            for _ in 0..40 {
+                let next = when.next(zone, slot);
+                let (before, local) = (slot.in_zone(zone), next.in_zone(zone));
+                prop_assert_eq!(local.date_naive().signed_duration_since(before.date_naive()).num_days(), 1);
+                let told = local.format("%H:%M").to_string();
+                prop_assert!(told == clock || told > clock && local.hour() * 60 + local.minute() <= minute + 180, "{local}");
+                prop_assert_eq!(when.latest(zone, next), next);
+                slot = next;
+            }
+        }
     }
 
     #[test]

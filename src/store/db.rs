@@ -144,4 +144,18 @@ mod tests {
         drop(tx);
         db.writer.begin_with("BEGIN IMMEDIATE").await.unwrap().commit().await.unwrap();
     }
+    #[tokio::test]
+    async fn what_a_newer_version_wrote_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("postroom.db");
+        let db = open(&path).await.unwrap();
+        let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+            VALUES (99, 'of tomorrow', TRUE, x'00', 0)";
+        sqlx::query(newer).execute(&db.writer).await.unwrap();
+        db.reader.close().await;
+        db.writer.close().await;
+        let before = std::fs::read(&path).unwrap();
+        assert!(matches!(open(&path).await, Err(StoreError::Newer(99))));
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
 }

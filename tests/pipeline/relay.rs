@@ -154,6 +154,46 @@ async fn a_relay_that_closes_every_connection_after_two_messages_gets_all_of_the
 }
 
 #[tokio::test]
+async fn whoever_is_greylisted_for_five_minutes_has_it_at_the_second_try() {
+    for reply in ["451 4.7.1 Greylisted, come back in five minutes", "450 4.2.0 later"] {
+        let mut script = Script::new();
+        for name in NAMES {
+            script = script.first(1, Step::Rcpt, &format!("{name}@"), Act::say(reply));
+        }
+        let office = sealed(Setup { script, ..Setup::default() }).await;
+        office.hand_over().await;
+        assert!(office.books.deliveries().await.iter().all(|row| (row.state, row.attempts) == (Row::Queued, 1)));
+        assert!(office.ctx.store.waits().await.unwrap().is_empty(), "nothing is slowed by it");
+        office.wait(Span::minutes(13));
+        office.hand_over().await;
+        assert!(office.books.deliveries().await.iter().all(|row| (row.state, row.attempts) == (Row::Accepted, 2)));
+        office.tend().await;
+        all_got_it(&office).await;
+        office.close().await;
+    }
+}
+
+#[tokio::test]
+async fn connections_that_hang_keep_no_other_waiting_and_come_to_an_end() {
+    for (step, pipelining) in [(Step::Rcpt, true), (Step::Data, false)] {
+        let script = Script::new().on(step, "a@", Act::Silence).on(step, "b@", Act::Silence);
+        let more = "command_deadline = \"400ms\"\ndata_deadline = \"400ms\"";
+        let office = sealed(Setup { script, pipelining, more, ..Setup::default() }).await;
+        office.until("the others have it", async || office.books.count(Row::Accepted).await == NAMES.len() - 2).await;
+        office.until("nothing hangs", async || office.books.in_hand().await == 0).await;
+        for name in ["a", "b"] {
+            let entry = office.books.entry(name).await;
+            assert_eq!((entry.state, entry.uncertain), (Row::Queued, 0), "{entry:?}");
+            assert!(entry.reason.contains("no answer to"), "{entry:?}");
+        }
+        office.sink.becomes(Script::new());
+        all_get_it(&office).await;
+        assert_eq!(office.sink.accepted().len(), NAMES.len());
+        office.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_relay_busy_for_everybody_is_left_alone_and_tried_by_few() {
     let script = Script::new().on(Step::Mail, "", Act::say("451 4.3.0 too busy"));
     let office = sealed(Setup { script, ..Setup::default() }).await;
