@@ -4,6 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use futures_util::future::BoxFuture;
@@ -36,7 +37,8 @@ impl Transport for Folder {
 
     fn connect(&self) -> BoxFuture<'_, Result<Box<dyn Connection>, Report>> {
         Box::pin(async {
-            let made = tokio::fs::create_dir_all(&self.path).await;
+            // For its owner alone, and the mails in it too: they hold readers' own links.
+            let made = tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path).await;
             made.map_err(|e| Report::broken(Phase::Connect, format!("{}: {e}", self.name)))?;
             Ok(Box::new(self.clone()) as Box<dyn Connection>)
         })
@@ -79,7 +81,7 @@ impl Connection for Folder {
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let temporary = folder.join(format!(".{name}.new"));
-    let mut file = File::create(&temporary)?;
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&temporary, folder.join(name))?;
@@ -112,6 +114,8 @@ fn file_name(envelope: &Envelope, content: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::domain::Address;
     use crate::domain::delivery::Outcome;
@@ -136,6 +140,9 @@ mod tests {
         let names: Vec<_> = fs::read_dir(&path).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names, ["abc_d.eml"]);
         assert_eq!(fs::read(path.join("abc_d.eml")).unwrap(), mail);
+        for (path, mode) in [(path.clone(), 0o700), (path.join("abc_d.eml"), 0o600)] {
+            assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, mode);
+        }
     }
 
     #[tokio::test]
