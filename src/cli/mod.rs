@@ -95,11 +95,14 @@ fn usage(error: &clap::Error) -> Result<(), Failure> {
     let text = error.render().to_string().replace('\'', "`");
     let text = text.replace("unrecognized subcommand", "no such command:");
     let text = text.replace("a similar subcommand exists", "a command with a similar name exists");
+    let text = text.replace("invalid digit found in string", "this is no whole number");
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut reason = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
     let mut help = Vec::new();
     for line in lines {
         match (line.strip_prefix("tip: "), line.strip_prefix("Usage: ")) {
+            // How to pass a word that begins with -: what was meant was an option.
+            (Some(tip), _) if tip.starts_with("to pass") => {}
             (Some(tip), _) => help.push(tip.to_owned()),
             (None, Some(usage)) => help.push(format!("usage: {usage}")),
             // What clap lists below its first line belongs to it: missing arguments, possible values.

@@ -155,3 +155,13 @@ fn a_folder_for_the_database_that_is_not_there() {
         told(folder.path(), command, 2, "database.url: there is no folder state", "make it: mkdir -p state");
     }
 }
+
+#[test]
+fn a_number_that_is_none_and_an_option_there_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let number = run(folder.path(), &["editions", "show", "x"]);
+    assert!(number.err.contains("`x` for `<NUMBER>`: this is no whole number\n"), "{}", number.err);
+    let option = run(folder.path(), &["send", "posts", "--jsno"]);
+    assert_eq!(option.code, 2);
+    assert!(option.err.contains("`--jsno`") && !option.err.contains("-- --jsno"), "{}", option.err);
+}
