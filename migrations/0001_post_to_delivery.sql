@@ -64,6 +64,14 @@ CREATE TABLE baselines (
 -- what they hold was in the archive before Postroom too.
 CREATE TABLE baseline_files (path TEXT PRIMARY KEY);
 
+-- What each published file was when it last changed: readers that ask by date
+-- alone must not be told "unchanged" after a restart.
+CREATE TABLE published (
+    path     TEXT PRIMARY KEY,
+    etag     TEXT   NOT NULL,
+    modified BIGINT NOT NULL
+);
+
 -- Mirrored from the settings, so that the ledger can be read without them.
 CREATE TABLE newsletters (
     id    TEXT PRIMARY KEY,
@@ -94,6 +102,8 @@ CREATE TABLE subscriptions (
     newsletter_id TEXT   NOT NULL REFERENCES newsletters (id),
     status        TEXT   NOT NULL,
     cadence       TEXT   NOT NULL,
+    -- How often whoever typed a former reader's address asks for: nothing until the reader confirms.
+    wish          TEXT,
     -- The last post sequence number it has been given or was told to skip.
     covered_until BIGINT NOT NULL,
     paused_until  BIGINT,

@@ -144,6 +144,7 @@ fn reader(newsletter: &Newsletter, cadence: Cadence, now: Timestamp) -> Result<S
         newsletter: newsletter.id.clone(),
         status: Status::Active,
         cadence,
+        wish: None,
         topics: Vec::new(),
         covered_until: 0,
         paused_until: None,

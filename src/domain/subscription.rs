@@ -51,6 +51,8 @@ pub struct Subscription {
     pub status: Status,
     /// How often.
     pub cadence: Cadence,
+    /// How often the form asks for it since it ended; counts for nothing until confirmed.
+    pub wish: Option<Cadence>,
     /// Only posts with one of these topic slugs; empty means all of the newsletter's.
     pub topics: Vec<String>,
     /// Sequence number of the last post it was given or told to skip.
@@ -63,6 +65,13 @@ pub struct Subscription {
     pub confirmed: Option<Timestamp>,
     /// When it ended.
     pub unsubscribed: Option<Timestamp>,
+}
+
+impl Subscription {
+    /// How often it comes once it is confirmed.
+    pub fn asked(&self) -> Cadence {
+        self.wish.unwrap_or(self.cadence)
+    }
 }
 
 /// How a change of consent reached us, kept for ever beside the subscription.

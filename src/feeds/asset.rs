@@ -36,6 +36,15 @@ pub struct Asset {
     pub modified: Timestamp,
 }
 
+/// What a file was when it last changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// [`Asset::etag`].
+    pub etag: String,
+    /// [`Asset::modified`].
+    pub modified: Timestamp,
+}
+
 /// What to send back, for any HTTP library.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
@@ -60,23 +69,35 @@ impl Asset {
     }
 
     /// The asset for `body`, sharing the prepared forms of `previous` where it
-    /// has the same bytes. A body that changed is always modified later than
-    /// the one before, even when its newest post is older: a reader that sends
-    /// dates only must not miss a removed post.
+    /// has the same bytes. A body that is not what it `was` when it last
+    /// changed is modified later, `now` at the earliest, even when its newest
+    /// post is older: a reader that sends dates only must not miss an edit or a
+    /// removed post, restarts of ours included.
     ///
     /// # Errors
     /// As [`Asset::new`].
     pub fn following(
         previous: Option<&Self>,
+        was: Option<&Stamp>,
         media_type: &'static str,
         body: Vec<u8>,
         modified: Timestamp,
+        now: Timestamp,
     ) -> Result<Self, RenderError> {
-        match previous {
-            Some(old) if *old.body == *body && old.media_type == media_type => Ok(old.clone()),
-            Some(old) => Self::new(media_type, body, modified.max(Timestamp(old.modified.0 + 1000))),
-            None => Self::new(media_type, body, modified),
+        if let Some(old) = previous.filter(|old| *old.body == *body && old.media_type == media_type) {
+            return Ok(old.clone());
         }
+        let mut asset = Self::new(media_type, body, modified)?;
+        if let Some(was) = was {
+            let later = now.max(Timestamp(was.modified.0 + 1000));
+            asset.modified = if was.etag == asset.etag { was.modified } else { later };
+        }
+        Ok(asset)
+    }
+
+    /// What to remember of it.
+    pub fn stamp(&self) -> Stamp {
+        Stamp { etag: self.etag.clone(), modified: self.modified }
     }
 
     /// Answers a request from the values of its headers; several lines of one
@@ -245,12 +266,15 @@ mod tests {
     #[test]
     fn a_changed_body_is_modified_later_and_an_equal_one_is_the_same_asset() {
         let first = asset();
-        let again =
-            Asset::following(Some(&first), first.media_type, first.body.to_vec(), Timestamp(999_999_999_000)).unwrap();
+        let (kind, late, was) = (first.media_type, Timestamp(999_999_999_000), first.stamp());
+        let again = Asset::following(Some(&first), Some(&was), kind, first.body.to_vec(), late, late).unwrap();
         assert!(Arc::ptr_eq(&again.brotli, &first.brotli));
         assert_eq!(again.modified, first.modified);
-        let changed = Asset::following(Some(&first), first.media_type, b"shorter".to_vec(), Timestamp(0)).unwrap();
+        let shorter =
+            |now| Asset::following(Some(&first), Some(&was), kind, b"shorter".to_vec(), Timestamp(0), now).unwrap();
+        let changed = shorter(Timestamp(0));
         assert_eq!(changed.modified, Timestamp(first.modified.0 + 1000));
+        assert_eq!(shorter(late).modified, late, "not before anybody could have seen it");
         assert_ne!(changed.etag, first.etag);
     }
 }

@@ -15,8 +15,8 @@ mod xml;
 
 use crate::domain::{Post, Timestamp, post::Access};
 
-pub use asset::{Answer, Asset};
-pub use publish::{Masthead, STYLESHEET, publish};
+pub use asset::{Answer, Asset, Stamp};
+pub use publish::{Before, Masthead, STYLESHEET, publish};
 
 /// One feed, apart from its posts.
 #[derive(Clone, Debug, PartialEq)]

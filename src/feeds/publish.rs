@@ -1,8 +1,9 @@
 //! Every feed of a site at once: all posts, and the posts of each topic.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use super::{Asset, Channel, FORMATS, RenderError, address};
+use super::{Asset, Channel, FORMATS, RenderError, Stamp, address};
 use crate::domain::{Post, Timestamp};
 
 /// The style sheet of feeds where the operator has none of their own.
@@ -36,26 +37,45 @@ pub struct Masthead {
     pub stylesheet: String,
 }
 
+/// What was published before.
+#[derive(Debug, Default)]
+pub struct Before {
+    /// The files of this run, by path.
+    pub assets: Arc<HashMap<String, Asset>>,
+    /// What each was when it last changed, in whatever run, by path.
+    pub stamps: HashMap<String, Stamp>,
+    /// The present.
+    pub now: Timestamp,
+}
+
+impl Before {
+    fn following(
+        &self,
+        path: &str,
+        media_type: &'static str,
+        body: Vec<u8>,
+        modified: Timestamp,
+    ) -> Result<Asset, RenderError> {
+        Asset::following(self.assets.get(path), self.stamps.get(path), media_type, body, modified, self.now)
+    }
+}
+
 /// Every published file of `posts`, all of which are public, in any order:
 /// `/feed.xml`, `/atom.xml`, `/feed.json`, the same under `/topics/TOPIC/` for
 /// each topic they have, and `/feed.css`. Paths are decoded and relative to the
-/// public address. What did not change since `previous` is taken from there
-/// ready-made; an empty map will do.
+/// public address. What did not change since `before` is taken from there
+/// ready-made; nothing will do.
 ///
 /// # Errors
 /// When a writer fails, which no post can make it do.
-pub fn publish(
-    masthead: &Masthead,
-    posts: &[Post],
-    previous: &HashMap<String, Asset>,
-) -> Result<Vec<(String, Asset)>, RenderError> {
+pub fn publish(masthead: &Masthead, posts: &[Post], before: &Before) -> Result<Vec<(String, Asset)>, RenderError> {
     let mut newest_first: Vec<&Post> = posts.iter().collect();
     newest_first.sort_by_key(|post| std::cmp::Reverse((post.entry.date, post.seq, post.id)));
-    let mut site = vec![stylesheet(masthead, posts, previous)?];
-    site.extend(folder(masthead, "", &masthead.title, &newest_first, previous)?);
+    let mut site = vec![stylesheet(masthead, posts, before)?];
+    site.extend(folder(masthead, "", &masthead.title, &newest_first, before)?);
     for (slug, topic) in topics(&newest_first) {
         let title = format!("{}: {}", masthead.title, topic.name);
-        site.extend(folder(masthead, &format!("/topics/{slug}"), &title, &topic.posts, previous)?);
+        site.extend(folder(masthead, &format!("/topics/{slug}"), &title, &topic.posts, before)?);
     }
     Ok(site)
 }
@@ -86,7 +106,7 @@ fn folder(
     folder: &str,
     title: &str,
     newest_first: &[&Post],
-    previous: &HashMap<String, Asset>,
+    before: &Before,
 ) -> Result<Vec<(String, Asset)>, RenderError> {
     let count = if masthead.items == 0 { newest_first.len() } else { masthead.items.min(newest_first.len()) };
     let posts = &newest_first[..count];
@@ -109,7 +129,7 @@ fn folder(
         let path = format!("{folder}/{}", format.file);
         channel.feed_url = address(&format!("{public_url}{path}"));
         let body = (format.render)(&channel, posts)?;
-        let asset = Asset::following(previous.get(&path), format.media_type, body, modified)?;
+        let asset = before.following(&path, format.media_type, body, modified)?;
         Ok((path, asset))
     };
     FORMATS.iter().map(render).collect()
@@ -121,14 +141,10 @@ fn changed(post: &Post) -> Timestamp {
     post.public_since.map_or(post.updated(), |since| since.max(post.updated()))
 }
 
-fn stylesheet(
-    masthead: &Masthead,
-    posts: &[Post],
-    previous: &HashMap<String, Asset>,
-) -> Result<(String, Asset), RenderError> {
+fn stylesheet(masthead: &Masthead, posts: &[Post], before: &Before) -> Result<(String, Asset), RenderError> {
     let modified = posts.iter().map(changed).max().unwrap_or_default();
     let body = masthead.stylesheet.clone().into_bytes();
-    let asset = Asset::following(previous.get(STYLESHEET_PATH), "text/css; charset=utf-8", body, modified)?;
+    let asset = before.following(STYLESHEET_PATH, "text/css; charset=utf-8", body, modified)?;
     Ok((STYLESHEET_PATH.to_owned(), asset))
 }
 

@@ -6,7 +6,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -142,7 +142,7 @@ pub async fn dress(State(web): State<Shared>, request: Request, next: Next) -> R
     guard(&mut response, secret);
     let route = route.as_deref().unwrap_or("none");
     telemetry::request(method.as_str(), route, status.as_u16(), started.elapsed());
-    if method == Method::HEAD { response.map(|_| Body::empty()) } else { response }
+    response
 }
 
 /// The whole answer to a bare error, ours or the router's own.

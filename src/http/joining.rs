@@ -181,6 +181,12 @@ async fn open<'a>(web: &'a Web, token: &str) -> Result<(Subscription, &'a Newsle
     let ended = Failure::Link(Broken::Ended);
     let subscription = web.ctx.store.subscription(opened.subscription).await?.ok_or(ended)?;
     let newsletter = web.newsletter(&subscription.newsletter).ok_or(ended)?;
+    // A link from before its reader left counts for nothing; its time is in whole seconds.
+    let left = subscription.unsubscribed.map(|left| left.0.div_euclid(1_000));
+    let is_older = left.is_some_and(|left| opened.issued.0.div_euclid(1_000) < left);
+    if subscription.status == Status::Unsubscribed && (is_older || subscription.wish.is_none()) {
+        return Err(ended);
+    }
     Ok((subscription, newsletter))
 }
 
@@ -188,11 +194,10 @@ async fn open<'a>(web: &'a Web, token: &str) -> Result<(Subscription, &'a Newsle
 pub async fn question(State(web): State<Shared>, Path(token): Path<String>) -> Answer {
     let (subscription, newsletter) = open(&web, &token).await?;
     match subscription.status {
-        Status::Active => welcome(&web, &subscription, newsletter).await,
-        Status::Unsubscribed => Err(Failure::Link(Broken::Ended)),
-        Status::Pending => {
+        Status::Active => welcome(&web, &subscription, newsletter, false).await,
+        Status::Pending | Status::Unsubscribed => {
             let (address, action) = (subscription.address.masked(), format!("/confirm/{token}"));
-            let model = Confirm { address: &address, newsletter, cadence: subscription.cadence, action: &action };
+            let model = Confirm { address: &address, newsletter, cadence: subscription.asked(), action: &action };
             Ok(page(200, confirm_pages::confirm(&web.site(), &model).into_string()))
         }
     }
@@ -202,7 +207,7 @@ pub async fn question(State(web): State<Shared>, Path(token): Path<String>) -> A
 pub async fn confirm(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
     let (subscription, newsletter) = open(&web, &token).await?;
     let address = subscription.address.masked();
-    let model = Confirm { address: &address, newsletter, cadence: subscription.cadence, action: "" };
+    let model = Confirm { address: &address, newsletter, cadence: subscription.asked(), action: "" };
     let consent = Consent {
         act: ConsentAct::Confirmed,
         source: "form".to_owned(),
@@ -214,18 +219,16 @@ pub async fn confirm(State(web): State<Shared>, Path(token): Path<String>, intak
     let active = confirmed.filter(|subscription| subscription.status == Status::Active);
     let active = active.ok_or(Failure::Link(Broken::Ended))?;
     web.ctx.wake.outbox.notify_one();
-    welcome(&web, &active, newsletter).await
+    welcome(&web, &active, newsletter, subscription.status != Status::Active).await
 }
 
-async fn welcome(web: &Web, subscription: &Subscription, newsletter: &Newsletter) -> Answer {
+/// The link to the preferences is for whoever confirmed just now: an old mail
+/// that was passed on must not give away more than it says.
+async fn welcome(web: &Web, subscription: &Subscription, newsletter: &Newsletter, is_new: bool) -> Answer {
     let latest = web.ctx.store.latest_edition(&newsletter.id, web.ctx.now()).await?.map(|edition| line(web, edition));
     let (address, manage) = (subscription.address.masked(), web.path_of(Purpose::Manage, subscription.id));
-    let model = Welcome {
-        address: &address,
-        newsletter,
-        cadence: subscription.cadence,
-        manage: &manage,
-        latest: latest.as_ref(),
-    };
+    let manage = is_new.then_some(manage.as_str());
+    let model =
+        Welcome { address: &address, newsletter, cadence: subscription.cadence, manage, latest: latest.as_ref() };
     Ok(page(200, confirm_pages::welcome(&web.site(), &model).into_string()))
 }

@@ -294,6 +294,7 @@ async fn write_entry(
     edited: Option<Timestamp>,
 ) -> Result<()> {
     let edited = edited.map(|now| entry.updated.unwrap_or(now).0);
+    let slug = free_slug(tx, id, &entry.slug).await?;
     // Another post may have had the identity that this file gives it now: then it keeps its own.
     sqlx::query(
         "UPDATE posts SET path = $2, content_hash = $3, title = $4, slug = $5, url = $6, dated = $7,
@@ -308,7 +309,7 @@ async fn write_entry(
     .bind(&entry.path)
     .bind(hash)
     .bind(&entry.title)
-    .bind(&entry.slug)
+    .bind(slug)
     .bind(&entry.url)
     .bind(entry.date.0)
     .bind(entry.updated.map(|t| t.0))
@@ -330,6 +331,24 @@ async fn write_entry(
     .execute(&mut **tx)
     .await?;
     write_lists(tx, id, entry).await
+}
+
+/// The last part of the post's address on our own pages: its own, numbered
+/// where another post has it.
+async fn free_slug(tx: &mut Transaction<'static, Sqlite>, id: i64, wanted: &str) -> Result<String> {
+    let mut slug = wanted.to_owned();
+    let mut number = 1;
+    while sqlx::query("SELECT 1 FROM posts WHERE slug = $1 AND id <> $2")
+        .bind(&slug)
+        .bind(id)
+        .fetch_optional(&mut **tx)
+        .await?
+        .is_some()
+    {
+        number += 1;
+        slug = format!("{wanted}-{number}");
+    }
+    Ok(slug)
 }
 
 async fn write_lists(tx: &mut Transaction<'static, Sqlite>, id: i64, entry: &Entry) -> Result<()> {

@@ -275,6 +275,7 @@ struct Subscribed {
     created: i64,
     confirmed: Option<i64>,
     unsubscribed: Option<i64>,
+    wish: Option<String>,
 }
 
 /// All in one value: the driver hands every row and every column over apart, which costs more than all else here.
@@ -282,7 +283,7 @@ const LEASED: &str = "SELECT json_group_array(json_array(d.id, d.kind, d.variant
         COALESCE(d.address, r.address), d.attempts, d.created, d.expires,
         CASE WHEN s.id IS NOT NULL THEN json_array(s.id, s.subscriber_id, s.newsletter_id, s.status,
             COALESCE((SELECT cadence FROM editions WHERE number = d.edition), s.cadence), s.covered_until,
-            s.paused_until, s.created, s.confirmed, s.unsubscribed) END)
+            s.paused_until, s.created, s.confirmed, s.unsubscribed, s.wish) END)
         ORDER BY d.edition, d.not_before, d.id)
     FROM json_each($1) j JOIN deliveries d ON d.id = j.value
     LEFT JOIN subscriptions s ON s.id = d.subscription_id LEFT JOIN subscribers r ON r.id = s.subscriber_id";
@@ -338,6 +339,7 @@ impl Subscribed {
             newsletter: self.newsletter,
             status: self.status.parse()?,
             cadence: self.cadence.parse()?,
+            wish: self.wish.map(|wish| wish.parse()).transpose()?,
             // Who is owed what was settled at the seal.
             topics: Vec::new(),
             covered_until: self.covered_until,

@@ -58,6 +58,36 @@ impl Store {
         Ok(row.try_get(0)?)
     }
 
+    /// What each published file was when it last changed: validator and time,
+    /// by path.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn published(&self) -> Result<HashMap<String, (String, Timestamp)>> {
+        let rows = sqlx::query("SELECT path, etag, modified FROM published").fetch_all(&self.db.reader).await?;
+        rows.iter().map(|row| Ok((row.try_get("path")?, (row.try_get("etag")?, instant(row, "modified")?)))).collect()
+    }
+
+    /// Remembers that of these files; what is known of others stays.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn remember_published(&self, files: Vec<(&str, &str, Timestamp)>) -> Result<()> {
+        let files: Vec<_> = files.into_iter().map(|(path, etag, modified)| (path, etag, modified.0)).collect();
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO published (path, etag, modified)
+             SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1) WHERE true
+             ON CONFLICT (path) DO UPDATE SET etag = excluded.etag, modified = excluded.modified
+                WHERE published.etag <> excluded.etag",
+        )
+        .bind(serde_json::to_string(&files).map_err(|e| StoreError::Value(e.to_string()))?)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// How many posts are present, public or not.
     ///
     /// # Errors
@@ -72,8 +102,8 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn post_by_slug(&self, slug: &str, now: Timestamp) -> Result<Found> {
-        let sql = select(" WHERE slug = $1 AND seq IS NOT NULL ORDER BY removed IS NULL DESC, seq DESC");
-        let rows = sqlx::query(sql).bind(slug).fetch_all(&self.db.reader).await?;
+        let sql = select(concat!(" WHERE slug = $1 AND seq IS NOT NULL ORDER BY ", public!("$2"), " DESC, seq DESC"));
+        let rows = sqlx::query(sql).bind(slug).bind(now.0).fetch_all(&self.db.reader).await?;
         self.found(rows, now).await
     }
 

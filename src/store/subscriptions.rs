@@ -44,7 +44,7 @@ const MAIL_INTERVAL: Span = Span::hours(24);
 /// How long Undo works.
 pub(crate) const UNDO: Span = Span::days(7);
 
-const SUBSCRIPTION: &str = "SELECT s.id, s.subscriber_id, r.address, s.newsletter_id, s.status, s.cadence,
+const SUBSCRIPTION: &str = "SELECT s.id, s.subscriber_id, r.address, s.newsletter_id, s.status, s.cadence, s.wish,
         s.covered_until, s.paused_until, s.created, s.confirmed, s.unsubscribed,
         COALESCE((SELECT string_agg(topic, ',' ORDER BY topic) FROM subscription_topics t
             WHERE t.subscription_id = s.id), '') AS topics
@@ -58,7 +58,8 @@ impl Store {
     /// Records a request and queues the mail that answers it, in one
     /// transaction: confirmation for a new, pending or former subscriber, a
     /// word that they are in already for an active one, nothing for a
-    /// suppressed address; one such mail a day.
+    /// suppressed address; one such mail a day. Anybody can type an address, so
+    /// what a former reader is and may undo stays until they confirm.
     ///
     /// # Errors
     /// Those of the engine.
@@ -69,8 +70,8 @@ impl Store {
             "INSERT INTO subscriptions (subscriber_id, newsletter_id, status, cadence, covered_until, created)
              VALUES ($1, $2, 'pending', $3, (SELECT COALESCE(MAX(seq), 0) FROM posts), $4)
              ON CONFLICT (subscriber_id, newsletter_id) DO UPDATE SET
-                cadence = CASE WHEN status = 'active' THEN cadence ELSE excluded.cadence END,
-                status = CASE WHEN status = 'active' THEN status ELSE 'pending' END",
+                cadence = CASE WHEN status = 'pending' THEN excluded.cadence ELSE cadence END,
+                wish = CASE WHEN status = 'unsubscribed' THEN excluded.cadence END",
         )
         .bind(subscriber)
         .bind(&request.newsletter)
@@ -100,8 +101,8 @@ impl Store {
         row.as_ref().map(subscription).transpose()
     }
 
-    /// Makes a pending subscription active from now on and queues the welcome;
-    /// any other stays as it is. `None` when there is no such subscription.
+    /// Makes a pending subscription, or an ended one that was asked for again,
+    /// active from now on and queues the welcome; any other stays as it is. `None` when there is no such subscription.
     ///
     /// # Errors
     /// Those of the engine.
@@ -115,8 +116,9 @@ impl Store {
         let mut tx = self.begin().await?;
         let changed = sqlx::query(
             "UPDATE subscriptions SET status = 'active', confirmed = $1, unsubscribed = NULL,
+                cadence = COALESCE(wish, cadence), wish = NULL,
                 covered_until = (SELECT COALESCE(MAX(seq), 0) FROM posts)
-             WHERE id = $2 AND status = 'pending'",
+             WHERE id = $2 AND (status = 'pending' OR wish IS NOT NULL)",
         )
         .bind(now.0)
         .bind(id)
@@ -185,7 +187,7 @@ impl Store {
     pub async fn undo_unsubscribe(&self, id: i64, consent: &Consent, now: Timestamp) -> Result<Option<Subscription>> {
         let mut tx = self.begin().await?;
         let changed = sqlx::query(
-            "UPDATE subscriptions SET status = 'active', unsubscribed = NULL
+            "UPDATE subscriptions SET status = 'active', unsubscribed = NULL, wish = NULL
              WHERE id = $1 AND status = 'unsubscribed' AND unsubscribed > $2 AND EXISTS (SELECT 1 FROM consents c
                 WHERE c.subscription_id = subscriptions.id AND c.act IN ('confirmed', 'vouched'))",
         )
@@ -287,6 +289,7 @@ fn subscription(row: &SqliteRow) -> Result<Subscription> {
         newsletter: row.try_get("newsletter_id")?,
         status: word(row, "status")?,
         cadence: word(row, "cadence")?,
+        wish: row.try_get::<Option<String>, _>("wish")?.map(|w| w.parse()).transpose().map_err(StoreError::Value)?,
         topics: topics.split(',').filter(|t| !t.is_empty()).map(str::to_owned).collect(),
         covered_until: row.try_get("covered_until")?,
         paused_until: maybe_instant(row, "paused_until")?,
@@ -332,7 +335,8 @@ async fn record_consent(
 
 /// Queues a transactional mail unless its address is suppressed or one of its
 /// kind went out within a day; one that failed, and a confirmation that was
-/// used, free the next.
+/// used, free the next. To confirm, an address is asked once a day whatever the
+/// newsletters: whoever types in somebody else's bombs them with one mail.
 async fn queue_mail(
     tx: &mut Transaction<'static, Sqlite>,
     kind: Kind,
@@ -346,9 +350,10 @@ async fn queue_mail(
          FROM subscriptions s JOIN subscribers r ON r.id = s.subscriber_id
          WHERE s.id = $4
             AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_key = r.address_key)
-            AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.subscription_id = s.id AND d.kind = $1
+            AND NOT EXISTS (SELECT 1 FROM subscriptions o JOIN deliveries d ON d.subscription_id = o.id
+                WHERE o.subscriber_id = s.subscriber_id AND (o.id = s.id OR $1 = 'confirm') AND d.kind = $1
                 AND d.state NOT IN ('refused', 'suppressed', 'expired', 'cancelled')
-                AND d.created > $5 AND d.created > COALESCE(s.confirmed, 0))",
+                AND d.created > $5 AND d.created > COALESCE(o.confirmed, 0))",
     )
     .bind(kind.as_str())
     .bind(now.0)

@@ -114,7 +114,7 @@ async fn transactional(ctx: &Context, leased: &Leased) -> anyhow::Result<Mail> {
     }
     let subscription = subscribed(leased)?;
     let newsletter = newsletter(ctx, subscription)?;
-    let (title, cadence) = (newsletter.title.clone(), subscription.cadence);
+    let (title, cadence) = (newsletter.title.clone(), subscription.asked());
     let Values { manage_url, unsubscribe_url, .. } = links(ctx, leased, subscription);
     Ok(match leased.kind {
         Kind::Confirm => {

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::domain::Timestamp;
-use crate::feeds::{self, Masthead};
+use crate::feeds::{self, Before, Masthead, Stamp};
 use crate::telemetry;
 
 use super::Step;
@@ -18,9 +18,15 @@ pub async fn step(ctx: &Context, published: &mut String, now: Timestamp) -> anyh
         return Ok(Step::Idle);
     }
     let posts = ctx.store.public_posts(now).await?;
-    let (masthead, previous) = (masthead(ctx), ctx.site.all());
+    let masthead = masthead(ctx);
+    let stamps = ctx.store.published().await?.into_iter();
+    let stamps = stamps.map(|(path, (etag, modified))| (path, Stamp { etag, modified })).collect();
+    let before = Before { assets: ctx.site.all(), stamps, now };
     let count = posts.len();
-    let files = tokio::task::spawn_blocking(move || feeds::publish(&masthead, &posts, &previous)).await??;
+    let files = tokio::task::spawn_blocking(move || feeds::publish(&masthead, &posts, &before)).await??;
+    // Remembered before anybody sees them: a date once shown stands for one body only.
+    let stamps = files.iter().map(|(path, file)| (path.as_str(), file.etag.as_str(), file.modified));
+    ctx.store.remember_published(stamps.collect()).await?;
     telemetry::feeds_published(files.len(), count);
     ctx.site.replace(files.into_iter().collect());
     *published = fingerprint;

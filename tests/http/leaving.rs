@@ -197,3 +197,38 @@ async fn nobody_is_told_it_is_done_when_it_could_not_be_written() {
     let reply = house.post(&path, "List-Unsubscribe=One-Click").await;
     assert_eq!((reply.status, reply.header("retry-after")), (503, "60"));
 }
+
+#[tokio::test]
+async fn an_address_typed_by_a_stranger_changes_nothing_until_its_reader_confirms() {
+    let house = House::new().await;
+    let old_link = |id| format!("/confirm/{}", house.token(Purpose::Confirm, id));
+    let reader = house.reader("jane@example.com", Status::Active).await;
+    let old = old_link(reader.id);
+    house.wait(Span::minutes(1));
+    let undo = format!("/s/{}/undo", house.token(Purpose::Unsubscribe, reader.id));
+    assert_eq!(house.post(&undo.replace("/undo", "/unsubscribe"), "").await.status, 200);
+    let left = house.subscription(reader.id).await;
+    house.wait(Span::hours(1));
+    assert_eq!(house.post("/subscribe", "email=jane%40example.com&cadence=monthly").await.status, 303);
+    let now = house.subscription(reader.id).await;
+    let kept = |one: &postroom::domain::subscription::Subscription| (one.status, one.cadence, one.unsubscribed);
+    assert_eq!((kept(&now), now.wish), (kept(&left), Some(Cadence::Monthly)));
+    assert_eq!(house.get(&old).await.status, 410, "a link from before counts for nothing");
+    assert_eq!(house.post(&old, "").await.status, 410);
+    assert_eq!(house.post(&undo, "").await.status, 200, "what the page promised");
+    assert_eq!(house.subscription(reader.id).await.cadence, Cadence::Weekly);
+    // Asked for again and confirmed, it is what was asked for.
+    house.post(&undo.replace("/undo", "/unsubscribe"), "").await;
+    house.wait(Span::hours(1));
+    house.post("/subscribe", "email=jane%40example.com&cadence=monthly").await;
+    let link = format!("/confirm/{}", house.token(Purpose::Confirm, reader.id));
+    assert!(house.get(&link).await.body.contains("action=\"/confirm/"));
+    assert_eq!(house.subscription(reader.id).await.status, Status::Unsubscribed);
+    assert_eq!(house.post(&link, "").await.status, 200);
+    let back = house.subscription(reader.id).await;
+    assert_eq!(
+        (back.status, back.cadence, back.wish, back.unsubscribed),
+        (Status::Active, Cadence::Monthly, None, None)
+    );
+    assert!(!house.get(&link).await.body.contains("/s/"), "a used link gives nothing away");
+}

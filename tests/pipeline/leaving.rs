@@ -2,10 +2,11 @@
 
 use postroom::domain::Cadence;
 use postroom::domain::delivery::State as Row;
-use postroom::domain::subscription::Status;
+use postroom::domain::subscription::{Consent, ConsentAct, Status};
 use postroom::domain::time::Span;
 
 use super::office::{Office, Setup};
+use super::readers::address;
 use crate::faultsink::{Act, Gate, Script, Step};
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -127,5 +128,37 @@ async fn who_takes_leaving_back_gets_what_came_meanwhile_once() {
     assert_eq!(office.ask("POST", &url.replace("/unsubscribe", "/undo"), FORM, "").await.0, 200);
     office.run_until("2026-05-24 12:00", Span::hours(6)).await;
     assert_eq!(office.got("jane"), ["alpha", "beta"]);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_former_reader_who_asks_again_gets_the_mail_to_confirm_and_one_a_day_for_all_newsletters() {
+    let more = "[[newsletters]]\nid = \"a\"\ntitle = \"A\"\n[[newsletters]]\nid = \"b\"\ntitle = \"B\"\n";
+    let office = Office::set_up(Setup { more, ..Setup::default() }).await;
+    let ask = async |newsletter: &str| {
+        let body = format!("{{\"email\": \"jane@readers.test\", \"newsletter\": \"{newsletter}\"}}");
+        let answer = office.ask("POST", "https://news.blog.test/subscribe", "application/json", &body).await;
+        assert_eq!(answer.0, 202, "{}", answer.1);
+        office.hand_over().await;
+    };
+    ask("a").await;
+    ask("b").await;
+    assert_eq!(office.mails("jane").len(), 1, "whoever types in another's address bombs them with one mail");
+    office.wait(Span::minutes(1));
+    office.confirm("jane").await;
+    ask("b").await;
+    assert_eq!(office.mails("jane").len(), 3, "a welcome, and the next question, for the first was answered");
+    office.wait(Span::minutes(1));
+    office.confirm("jane").await;
+    office.wait(Span::days(2));
+    let subscription = office.ctx.store.subscriptions_of(&address("jane")).await.unwrap().remove(0);
+    let consent = Consent { act: ConsentAct::Unsubscribed, source: "form".into(), words: "bye".into(), network: None };
+    office.ctx.store.unsubscribe(subscription.id, &consent, office.ctx.now()).await.unwrap();
+    office.wait(Span::minutes(1));
+    ask(&subscription.newsletter).await;
+    assert_eq!(office.mails("jane").len(), 5);
+    office.confirm("jane").await;
+    let back = office.ctx.store.subscription(subscription.id).await.unwrap().unwrap();
+    assert_eq!(back.status, Status::Active);
     office.close().await;
 }

@@ -304,3 +304,40 @@ async fn a_file_that_comes_back_as_it_was_was_not_edited() {
     assert!(public.iter().all(|post| post.edited.is_none()), "{public:?}");
     office.close().await;
 }
+
+#[tokio::test]
+async fn two_posts_of_one_slug_have_a_page_each_and_one_that_left_hides_none() {
+    let office = Office::open(Script::new()).await;
+    let page = async |slug: &str| office.ask("GET", &format!("https://news.blog.test/posts/{slug}"), "", "").await;
+    for (path, year) in [("one/report.md", 2024), ("two/report.md", 2025)] {
+        office.write(path, &format!("title: Of {year}\ndate: {year}-05-01"), "Words.");
+    }
+    office.look().await;
+    let (first, second) = (page("report").await, page("report-2").await);
+    assert!(first.1.contains("Of 2024") && second.1.contains("Of 2025"), "{first:?} {second:?}");
+    office.remove("two/report.md");
+    office.look().await;
+    assert_eq!((page("report").await.0, page("report-2").await.0), (200, 410));
+    office.close().await;
+}
+
+#[tokio::test]
+async fn readers_that_ask_by_date_are_told_of_every_change_though_the_service_began_anew() {
+    let office = Office::open(Script::new()).await;
+    let feed = async |ctx: &postroom::context::Context| {
+        publish::step(ctx, &mut String::new(), ctx.now()).await.unwrap();
+        let asset = ctx.site.get("/feed.xml").unwrap();
+        (asset.etag.clone(), asset.modified)
+    };
+    office.post("alpha");
+    office.look().await;
+    let before = feed(&office.ctx).await;
+    office.wait(Span::hours(1));
+    assert_eq!(feed(&*office.another_context().await).await, before, "nothing changed");
+    // A newer post goes: what is left is older than what was shown.
+    office.remove("alpha.md");
+    office.look().await;
+    let after = feed(&*office.another_context().await).await;
+    assert!(after.0 != before.0 && after.1 > before.1, "{before:?} {after:?}");
+    office.close().await;
+}

@@ -79,7 +79,8 @@ macro_rules! may_leave {
                     WHERE s.id = deliveries.subscription_id)))
             AND (deliveries.kind = 'test' OR EXISTS (SELECT 1 FROM subscriptions s
                 WHERE s.id = deliveries.subscription_id
-                    AND s.status = CASE WHEN deliveries.kind = 'confirm' THEN 'pending' ELSE 'active' END))
+                    AND CASE WHEN deliveries.kind <> 'confirm' THEN s.status = 'active'
+                        ELSE s.status = 'pending' OR s.wish IS NOT NULL AND deliveries.created >= s.unsubscribed END))
             AND (deliveries.edition IS NULL OR EXISTS (SELECT 1 FROM editions e
                 WHERE e.number = deliveries.edition AND e.state = 'sending'))
             AND (deliveries.kind = 'test' OR NOT EXISTS (SELECT 1 FROM pauses))"

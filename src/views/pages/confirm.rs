@@ -52,8 +52,8 @@ pub struct Welcome<'a> {
     pub newsletter: &'a Newsletter,
     /// How often.
     pub cadence: Cadence,
-    /// Path of the preferences.
-    pub manage: &'a str,
+    /// Path of the preferences, for whoever confirmed just now.
+    pub manage: Option<&'a str>,
     /// Something to read until then.
     pub latest: Option<&'a EditionLine>,
 }
@@ -72,7 +72,9 @@ pub fn welcome(site: &Site<'_>, model: &Welcome<'_>) -> Markup {
             @if let Some(edition) = model.latest {
                 p { (words.say("page.welcome.read", &[])) " " a href=(edition.path()) { (edition.subject) } }
             }
-            p.actions { a.button.quiet href=(model.manage) { (words.say("page.welcome.manage", &[])) } }
+            @if let Some(manage) = model.manage {
+                p.actions { a.button.quiet href=(manage) { (words.say("page.welcome.manage", &[])) } }
+            }
         },
     )
 }

@@ -119,7 +119,7 @@ fn joining(site: &Site<'_>, one: &[Newsletter], two: &[Newsletter]) -> Vec<(&'st
         address: ADDRESS,
         newsletter: &one[0],
         cadence: Cadence::Weekly,
-        manage: PATH,
+        manage: Some(PATH),
         latest: latest.as_ref(),
     };
     vec![
