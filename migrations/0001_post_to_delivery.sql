@@ -38,6 +38,8 @@ CREATE TABLE posts (
 CREATE INDEX posts_by_slug ON posts (slug);
 CREATE INDEX posts_by_hash ON posts (content_hash);
 CREATE INDEX posts_by_path ON posts (path);
+CREATE INDEX posts_by_url ON posts (url);
+CREATE INDEX posts_by_date ON posts (dated);
 
 CREATE TABLE post_topics (
     post_id  BIGINT NOT NULL REFERENCES posts (id),
@@ -56,8 +58,13 @@ CREATE TABLE post_authors (
 
 -- One row once the first scan is done: what was there then is the baseline.
 CREATE TABLE baselines (
-    id     BIGINT PRIMARY KEY,
-    set_at BIGINT NOT NULL
+    id      BIGINT PRIMARY KEY,
+    set_at  BIGINT NOT NULL,
+    -- Looks taken in since: one that began before the last of them saw an older archive.
+    looks   BIGINT NOT NULL,
+    -- When a large part of the archive changed or vanished in one look: editions
+    -- sealed since wait for the operator. NULL once one of them was let go.
+    guarded BIGINT
 );
 
 -- Files the first scan found and could not read yet, being written or faulty:

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::json;
 use sqlx::{Row, Sqlite, Transaction};
 
+use super::kin::{known_as, moved_from};
 use super::posts::public;
 use super::{Result, Store, StoreError, instant};
 use crate::domain::post::{Access, is_uri};
@@ -39,12 +40,21 @@ pub struct Ingest<'a> {
     pub guard_share: f64,
     /// What the posts were rendered by: the rules of the archive and our version.
     pub rendered_by: &'a str,
+    /// [`Store::looks`] before it began.
+    pub began_after: i64,
 }
 
 impl Ingest<'_> {
-    /// Whether there is a file at this path, read or not.
-    fn holds(&self, path: &str) -> bool {
-        self.present.contains(path) || self.read.iter().any(|(entry, ..)| entry.path == path)
+    /// Every path at which there is a file, read or not.
+    fn files(&self) -> HashSet<&str> {
+        self.read.iter().map(|(entry, ..)| entry.path.as_str()).chain(self.present.iter().copied()).collect()
+    }
+
+    /// Whether so many posts are a larger share of `all` than may go unseen.
+    fn is_large(&self, posts: i64, all: i64) -> bool {
+        #[expect(clippy::cast_precision_loss, reason = "archives are far smaller than 2^52 posts")]
+        let is_large = posts as f64 > self.guard_share * all as f64;
+        is_large && posts > GUARD_FLOOR
     }
 }
 
@@ -63,19 +73,22 @@ pub struct Ingested {
     pub removed: u64,
     /// Posts that became public in this scan, baseline included.
     pub published: u64,
-    /// So many came at once that editions with them wait for the operator.
+    /// So many came, changed or left at once that editions wait for the operator.
     pub guarded: bool,
+    /// Another scan was taken in since this one began, so this one was not: it
+    /// could undo what the other saw.
+    pub stale: bool,
 }
 
 impl Ingested {
     /// Whether feeds and pages have to follow.
     pub fn changed_anything(&self) -> bool {
-        *self != Self { baseline: self.baseline, guarded: self.guarded, ..Self::default() }
+        *self != Self { baseline: self.baseline, guarded: self.guarded, stale: self.stale, ..Self::default() }
     }
 }
 
-/// The guard needs at least this many new posts: two new posts in a
-/// young archive of three are no accident.
+/// The guard needs more posts than this: two new posts in a young archive of
+/// three are no accident.
 const GUARD_FLOOR: i64 = 5;
 
 impl Store {
@@ -106,6 +119,15 @@ impl Store {
             .collect()
     }
 
+    /// How many scans were taken in.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn looks(&self) -> Result<i64> {
+        let row = sqlx::query("SELECT COALESCE(MAX(looks), 0) FROM baselines").fetch_one(&self.db.reader).await?;
+        Ok(row.try_get(0)?)
+    }
+
     /// Takes in one scan: new, changed, moved and removed posts; then gives
     /// sequence numbers to what became public by `now`, oldest first.
     ///
@@ -113,24 +135,36 @@ impl Store {
     /// Those of the engine; nothing is changed then.
     pub async fn ingest(&self, scan: &Ingest<'_>, now: Timestamp) -> Result<Ingested> {
         let mut tx = self.begin().await?;
-        let mut done = Ingested {
-            baseline: sqlx::query("SELECT 1 FROM baselines").fetch_optional(&mut *tx).await?.is_none(),
-            ..Ingested::default()
-        };
+        let mut done = Ingested::default();
+        match sqlx::query("SELECT looks FROM baselines").fetch_optional(&mut *tx).await? {
+            Some(row) => done.stale = row.try_get::<i64, _>("looks")? != scan.began_after,
+            None => done.baseline = true,
+        }
+        if done.stale {
+            return Ok(done);
+        }
         if done.baseline {
             remember_unread(&mut tx, scan).await?;
         }
-        let mut taken = HashSet::new();
+        let (files, mut taken) = (scan.files(), HashSet::new());
+        let before = count(&mut tx, "SELECT COUNT(*) FROM posts WHERE removed IS NULL").await?;
         for (entry, size, modified) in &scan.read {
-            taken.insert(take_entry(&mut tx, scan, entry, (*size, *modified), now, &mut done).await?);
+            let stamp = (*size, *modified);
+            taken.insert(take_entry(&mut tx, (scan, &files), entry, stamp, now, &mut done).await?);
         }
         remove_missing(&mut tx, scan, &taken, now, &mut done).await?;
         number_public(&mut tx, scan, now, &mut done).await?;
         forget_read(&mut tx, scan).await?;
-        sqlx::query("INSERT INTO baselines (id, set_at) VALUES (1, $1) ON CONFLICT (id) DO NOTHING")
-            .bind(now.0)
-            .execute(&mut *tx)
-            .await?;
+        let upheaval = scan.is_large(i64::try_from(done.changed + done.removed).unwrap_or(i64::MAX), before);
+        done.guarded |= upheaval;
+        sqlx::query(
+            "INSERT INTO baselines (id, set_at, looks) VALUES (1, $1, 1)
+             ON CONFLICT (id) DO UPDATE SET looks = looks + 1, guarded = CASE WHEN $2 THEN $1 ELSE guarded END",
+        )
+        .bind(now.0)
+        .bind(upheaval)
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         Ok(done)
     }
@@ -157,6 +191,10 @@ async fn forget_read(tx: &mut Transaction<'static, Sqlite>, scan: &Ingest<'_>) -
     Ok(())
 }
 
+async fn count(tx: &mut Transaction<'static, Sqlite>, sql: &'static str) -> Result<i64> {
+    Ok(sqlx::query(sql).fetch_one(&mut **tx).await?.try_get(0)?)
+}
+
 fn hex(bytes: &[u8; 32]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(64), |mut out, byte| {
@@ -169,17 +207,17 @@ fn hex(bytes: &[u8; 32]) -> String {
 /// row's id.
 async fn take_entry(
     tx: &mut Transaction<'static, Sqlite>,
-    scan: &Ingest<'_>,
+    (scan, files): (&Ingest<'_>, &HashSet<&str>),
     entry: &Entry,
     stamp: (u64, Timestamp),
     now: Timestamp,
     done: &mut Ingested,
 ) -> Result<i64> {
     let hash = hex(&entry.content_hash);
-    let (id, same) = if let Some(was) = known_as(tx, scan, entry, &hash).await? {
+    let (id, same) = if let Some(was) = known_as(tx, files, entry, &hash).await? {
         done.changed += u64::from(!was.same || was.is_removed);
         (was.id, was.same)
-    } else if let Some((id, same)) = moved_from(tx, scan, entry, &hash).await? {
+    } else if let Some((id, same)) = moved_from(tx, files, entry, &hash).await? {
         done.moved += 1;
         (id, same)
     } else {
@@ -188,45 +226,6 @@ async fn take_entry(
     };
     write_entry(tx, id, entry, &hash, (stamp, scan.rendered_by), (!same).then_some(now)).await?;
     Ok(id)
-}
-
-/// A post as it was before this scan.
-struct Was {
-    id: i64,
-    /// Its content is what it is now.
-    same: bool,
-    is_removed: bool,
-}
-
-/// The post of this file or of this identity. What a file is called by may
-/// change with other files of its name, so its path tells more; only an id
-/// its author wrote goes before that.
-async fn known_as(
-    tx: &mut Transaction<'static, Sqlite>,
-    scan: &Ingest<'_>,
-    entry: &Entry,
-    hash: &str,
-) -> Result<Option<Was>> {
-    let rows = sqlx::query(
-        "SELECT id, path, identity = $1 AS by_identity, content_hash = $3 AS same, removed IS NOT NULL AS is_removed
-         FROM posts WHERE identity = $1 OR path = $2
-         ORDER BY identity = $1 AND $4 DESC, path = $2 AND removed IS NULL DESC, identity = $1 DESC, removed DESC",
-    )
-    .bind(&entry.identity)
-    .bind(&entry.path)
-    .bind(hash)
-    .bind(entry.guid.is_some())
-    .fetch_all(&mut **tx)
-    .await?;
-    for row in rows {
-        let is_removed = row.try_get("is_removed")?;
-        let path: &str = row.try_get("path")?;
-        let is_named = entry.guid.is_some() && row.try_get("by_identity")?;
-        if is_named || is_removed || path == entry.path || !scan.holds(path) {
-            return Ok(Some(Was { id: row.try_get("id")?, same: row.try_get("same")?, is_removed }));
-        }
-    }
-    Ok(None)
 }
 
 async fn insert(tx: &mut Transaction<'static, Sqlite>, entry: &Entry) -> Result<i64> {
@@ -241,35 +240,6 @@ async fn insert(tx: &mut Transaction<'static, Sqlite>, entry: &Entry) -> Result<
     .fetch_one(&mut **tx)
     .await?;
     Ok(row.try_get(0)?)
-}
-
-/// The post this one was before its file was moved, and whether its content is
-/// the same: the post of a file that is gone with this content, else at this
-/// address, else with this title and date. A rename, even with an edit, is not news.
-async fn moved_from(
-    tx: &mut Transaction<'static, Sqlite>,
-    scan: &Ingest<'_>,
-    entry: &Entry,
-    hash: &str,
-) -> Result<Option<(i64, bool)>> {
-    let rows = sqlx::query(
-        "SELECT id, path, content_hash = $1 AS same FROM posts
-         WHERE content_hash = $1 OR url = $2 OR (title = $3 AND dated = $4)
-         ORDER BY content_hash = $1 DESC, url = $2 DESC, id",
-    )
-    .bind(hash)
-    .bind(&entry.url)
-    .bind(&entry.title)
-    .bind(entry.date.0)
-    .fetch_all(&mut **tx)
-    .await?;
-    for row in rows {
-        let path: String = row.try_get("path")?;
-        if !scan.holds(&path) {
-            return Ok(Some((row.try_get("id")?, row.try_get("same")?)));
-        }
-    }
-    Ok(None)
 }
 
 /// The feed id a post keeps for ever: its author's absolute id, else its first
@@ -412,17 +382,13 @@ async fn number_public(
     );
     sqlx::query(WITHDRAW).bind(now.0).execute(&mut **tx).await?;
     let fresh = sqlx::query(BECAME_PUBLIC).bind(now.0).fetch_all(&mut **tx).await?;
-    let (mut newest, numbered): (i64, i64) = {
-        let row = sqlx::query("SELECT COALESCE(MAX(seq), 0), COUNT(seq) FROM posts").fetch_one(&mut **tx).await?;
-        (row.try_get(0)?, row.try_get(1)?)
-    };
+    let mut newest = count(tx, "SELECT COALESCE(MAX(seq), 0) FROM posts").await?;
+    let numbered = count(tx, "SELECT COUNT(seq) FROM posts").await?;
     let mut news = 0;
     for row in &fresh {
         news += i64::from(row.try_get("is_new")? && !row.try_get::<bool, _>("was_there")?);
     }
-    #[expect(clippy::cast_precision_loss, reason = "archives are far smaller than 2^52 posts")]
-    let large_share = news > GUARD_FLOOR && news as f64 > scan.guard_share * numbered as f64;
-    done.guarded = !done.baseline && (news > scan.guard_posts || large_share);
+    done.guarded = !done.baseline && (news > scan.guard_posts || scan.is_large(news, numbered));
     for row in &fresh {
         let id: i64 = row.try_get("id")?;
         if row.try_get("is_new")? {

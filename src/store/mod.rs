@@ -7,6 +7,7 @@ mod db;
 mod editions;
 mod imports;
 mod ingest;
+mod kin;
 mod ledger;
 mod operator;
 mod outbox;

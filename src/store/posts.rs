@@ -119,7 +119,8 @@ impl Store {
         Ok(self.with_lists(rows).await?.pop())
     }
 
-    /// Removes the operator's hold from the posts of an approved edition.
+    /// Removes the operator's hold from the posts of an approved edition, and
+    /// the one on the archive if it was sealed since.
     pub(super) async fn unguard(tx: &mut Transaction<'static, Sqlite>, edition: i64) -> Result<()> {
         sqlx::query(
             "UPDATE posts SET guarded = 0 WHERE id IN (
@@ -128,7 +129,23 @@ impl Store {
         .bind(edition)
         .execute(&mut **tx)
         .await?;
+        sqlx::query(
+            "UPDATE baselines SET guarded = NULL WHERE guarded <= (SELECT sealed FROM editions WHERE number = $1)",
+        )
+        .bind(edition)
+        .execute(&mut **tx)
+        .await?;
         Ok(())
+    }
+
+    /// Whether a large part of the archive changed or vanished at once, and the
+    /// operator has let no edition go since.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn is_archive_guarded(&self) -> Result<bool> {
+        let row = sqlx::query("SELECT EXISTS (SELECT 1 FROM baselines WHERE guarded IS NOT NULL)");
+        Ok(row.fetch_one(&self.db.reader).await?.try_get(0)?)
     }
 
     async fn found(&self, mut rows: Vec<SqliteRow>, now: Timestamp) -> Result<Found> {

@@ -170,6 +170,9 @@ async fn hold_reason(
     if ctx.store.any_guarded(&ids).await? {
         return Ok(Some(format!("unusually many posts appeared at once; this edition has {}", ids.len())));
     }
+    if !ids.is_empty() && ctx.store.is_archive_guarded().await? {
+        return Ok(Some("a large part of the archive changed or vanished at once".into()));
+    }
     Ok((newsletter.approval && !ids.is_empty()).then(|| format!("`{}` asks for approval", newsletter.id)))
 }
 

@@ -31,13 +31,20 @@ pub struct Looked {
 /// # Errors
 /// The fault of the folder, or the store's.
 pub async fn step(ctx: &Context, now: Timestamp) -> anyhow::Result<Result<Looked, Fault>> {
-    let looked = look(ctx, now).await?;
+    let looked = loop {
+        // A stale look is one that another process overtook.
+        match look(ctx, now).await? {
+            Ok(looked) if looked.ingested.stale => {}
+            looked => break looked,
+        }
+    };
     ctx.site.set_archive_fault(looked.as_ref().err().cloned());
     Ok(looked)
 }
 
 async fn look(ctx: &Context, now: Timestamp) -> anyhow::Result<Result<Looked, Fault>> {
     let rendered_by = rendered_by(ctx);
+    let began_after = ctx.store.looks().await?;
     let known = ctx.store.known_files(&rendered_by).await?;
     let archive = Arc::clone(&ctx.archive);
     let remembered = known.iter().map(|(path, file)| (path.clone(), to_known(file))).collect::<HashMap<_, _>>();
@@ -49,7 +56,7 @@ async fn look(ctx: &Context, now: Timestamp) -> anyhow::Result<Result<Looked, Fa
     if let Some(fault) = suddenly_empty(ctx, &scan).await? {
         return Ok(Err(fault));
     }
-    let ingested = take_in(ctx, &scan, &rendered_by, now).await?;
+    let ingested = take_in(ctx, &scan, (&rendered_by, began_after), now).await?;
     if ingested.changed_anything() || !scan.faults.is_empty() {
         telemetry::archive_read(scan.read.len(), scan.unchanged.len(), scan.waiting.len(), scan.faults.len());
     }
@@ -60,7 +67,12 @@ async fn look(ctx: &Context, now: Timestamp) -> anyhow::Result<Result<Looked, Fa
     Ok(Ok(Looked { ingested, read: read.len(), faults, warnings, waiting: waiting.len() }))
 }
 
-async fn take_in(ctx: &Context, scan: &Scan, rendered_by: &str, now: Timestamp) -> anyhow::Result<Ingested> {
+async fn take_in(
+    ctx: &Context,
+    scan: &Scan,
+    (rendered_by, began_after): (&str, i64),
+    now: Timestamp,
+) -> anyhow::Result<Ingested> {
     let present: HashSet<&str> =
         scan.unchanged.iter().chain(&scan.waiting).chain(&scan.held).map(String::as_str).collect();
     let archive = &ctx.settings.archive;
@@ -71,6 +83,7 @@ async fn take_in(ctx: &Context, scan: &Scan, rendered_by: &str, now: Timestamp) 
         guard_posts: i64::try_from(archive.guard_posts).unwrap_or(i64::MAX),
         guard_share: archive.guard_share,
         rendered_by,
+        began_after,
     };
     Ok(ctx.store.ingest(&ingest, now).await?)
 }

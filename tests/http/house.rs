@@ -171,6 +171,7 @@ impl House {
             guard_posts: 1_000,
             guard_share: 1.0,
             rendered_by: "test",
+            began_after: self.ctx.store.looks().await.unwrap(),
         };
         self.ctx.store.ingest(&ingest, self.ctx.now()).await.unwrap();
     }

@@ -102,3 +102,43 @@ async fn a_test_goes_out_past_what_waits_and_sets_off_nothing_that_would_leave()
     assert_eq!((office.mails("second").len(), office.mails("jane").len()), (1, 1));
     office.close().await;
 }
+
+/// Puts so many posts at once where `jane` gets one more: the state of that edition.
+async fn after_upheaval(posts: usize, happens: impl Fn(&Office, &str)) -> (State, String) {
+    let office = Office::open(Script::new()).await;
+    office.join("jane", Cadence::Daily).await;
+    for few in 0..4 {
+        (0..5).for_each(|n| office.post(&format!("p{few}-{n}")));
+        office.look().await;
+    }
+    office.tick_at("2026-05-19 07:00").await;
+    assert_eq!(office.editions().await[0].state, State::Finished);
+    (0..posts).for_each(|n| happens(&office, &format!("p{}-{}", n / 5, n % 5)));
+    office.look().await;
+    office.post("news");
+    office.tick_at("2026-05-20 07:00").await;
+    let edition = office.editions().await.remove(1);
+    if edition.state == State::Held {
+        // Another one waits as well, until the operator has let one go.
+        assert!(office.cancel(2).await);
+        for (number, day) in [(3, 21), (4, 22)] {
+            office.post(&format!("news-{day}"));
+            office.tick_at(&format!("2026-05-{day} 07:00")).await;
+            let is_held = office.editions().await.last().unwrap().state == State::Held;
+            assert_eq!((is_held, is_held && office.approve(number).await), (number == 3, number == 3));
+        }
+    }
+    office.close().await;
+    (edition.state, edition.reason.unwrap_or_default())
+}
+
+#[tokio::test]
+async fn a_large_part_of_the_archive_that_changes_or_vanishes_at_once_holds_the_next_edition() {
+    let vanish = |office: &Office, slug: &str| office.remove(&format!("{slug}.md"));
+    let change = |office: &Office, slug: &str| office.post_with(slug, "tags: [new]");
+    for (posts, is_held) in [(5, false), (6, true)] {
+        for (state, reason) in [after_upheaval(posts, vanish).await, after_upheaval(posts, change).await] {
+            assert_eq!((state == State::Held, reason.contains("changed or vanished")), (is_held, is_held), "{reason}");
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use postroom::domain::Cadence;
 use postroom::domain::time::Span;
+use postroom::store::Ingest;
 use postroom::tasks::{ingest, publish};
 
 use super::office::{Office, at};
@@ -171,6 +172,29 @@ async fn a_file_still_being_written_waits_until_it_rests() {
     office.tick().await;
     assert!(office.got("jane").is_empty());
     office.tick_at("2026-05-20 07:00").await;
+    assert_eq!(office.got("jane"), ["alpha"]);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_look_that_another_one_overtook_takes_nothing_back() {
+    let office = Office::open(Script::new()).await;
+    office.join("jane", Cadence::Daily).await;
+    let began_after = office.ctx.store.looks().await.unwrap();
+    office.post("alpha");
+    office.look().await;
+    let slow = Ingest {
+        read: Vec::new(),
+        present: ["old.md"].into(),
+        max_age: Span::days(14),
+        guard_posts: 20,
+        guard_share: 0.25,
+        rendered_by: "before",
+        began_after,
+    };
+    let ingested = office.ctx.store.ingest(&slow, office.ctx.now()).await.unwrap();
+    assert!(ingested.stale && !ingested.changed_anything(), "{ingested:?}");
+    office.tick_at("2026-05-19 07:00").await;
     assert_eq!(office.got("jane"), ["alpha"]);
     office.close().await;
 }
