@@ -82,6 +82,41 @@ async fn a_mailbox_that_does_not_exist_gets_no_mail_ever_again() {
 }
 
 #[tokio::test]
+async fn who_is_not_reached_by_several_editions_and_for_a_week_gets_no_more() {
+    let script = Script::new()
+        .on(Step::Rcpt, "odd@", Act::say("550 go away"))
+        .on(Step::Rcpt, "full@", Act::say("552 5.2.2 mailbox full"))
+        .on(Step::Rcpt, "strict@", Act::say("550 5.7.1 policy"))
+        .first(3, Step::Rcpt, "back@", Act::say("550 go away"));
+    let names = ["odd", "full", "strict", "back", "jane", "john", "jack", "jill"];
+    let office = scripted(script, &names).await;
+    let suppressed = async |name: &str| office.ctx.store.suppression(&address(name)).await.unwrap();
+    let day = async |day: u32| {
+        office.post(&format!("of-{day}"));
+        office.tick_at(&format!("2026-05-{day} 07:00")).await;
+    };
+    // Many within a few days say little.
+    for one in [20, 21, 22, 25] {
+        day(one).await;
+        assert!(suppressed("odd").await.is_none(), "day {one}");
+    }
+    day(26).await;
+    let (why, _) = suppressed("odd").await.unwrap();
+    assert_eq!(why, "not reached by 6 editions in a row: 550 go away");
+    assert!(suppressed("full").await.is_some());
+    day(27).await;
+    assert_eq!(office.mails("jane").len(), 7);
+    for name in ["strict", "back", "jane"] {
+        assert!(suppressed(name).await.is_none(), "{name}");
+    }
+    let tried = |name: &str| {
+        office.sink.commands().iter().filter(|line| line.starts_with(&format!("RCPT TO:<{name}@"))).count()
+    };
+    assert_eq!((tried("odd"), tried("full"), tried("strict")), (6, 6, 7));
+    office.close().await;
+}
+
+#[tokio::test]
 async fn an_address_suppressed_after_the_seal_is_not_mailed_and_its_row_says_why() {
     let more = "[[newsletters]]\nid = \"one\"\n[[newsletters]]\nid = \"two\"\n";
     let script = Script::new().first(1, Step::Rcpt, "gone", Act::say("550 5.1.1 no such user"));

@@ -10,8 +10,16 @@ use sqlx::{Row as _, Sqlite, Transaction};
 use super::{Request, Run, Settling};
 use crate::domain::Timestamp;
 use crate::domain::delivery::{Class, Outcome, Report, State};
+use crate::domain::time::Span;
 use crate::store::{Result, Store, StoreError};
 
+/// Editions in a row whose refusal did not say that the mailbox is gone, after
+/// which nobody is taken to be there.
+const REFUSED_EDITIONS: i64 = 3;
+/// The same where the mailbox was full, or the answer was to try later.
+const DEFERRED_EDITIONS: i64 = 5;
+/// And no sooner than this after the first of them.
+const HOPELESS: Span = Span::days(7);
 /// Refusals about the sender that stop an edition, or half its audience: one
 /// strict domain is no reason, twenty are a fault of ours that more mail only
 /// makes worse.
@@ -168,6 +176,9 @@ async fn settle(tx: &mut Transaction<'static, Sqlite>, run: Run, settlings: &[&S
     if settlings.iter().any(|s| suppresses(&s.report)) {
         suppress(tx, &rows).await?;
     }
+    if settlings.iter().any(|s| fails_softly(s)) {
+        suppress_hopeless(tx, &rows).await?;
+    }
     if settlings.iter().any(|s| s.report.is_about_us()) {
         pause_refused_editions(tx, &rows).await?;
     }
@@ -248,6 +259,44 @@ macro_rules! known_to_the_operator {
         "EXISTS (SELECT 1 FROM attempts b WHERE b.delivery_id = d.id AND b.number < d.attempts
             AND b.class = 'sender' AND b.ended <= e.released)"
     };
+}
+
+fn fails_softly(settling: &Settling) -> bool {
+    matches!(settling.settlement.state, State::Refused | State::Expired)
+        && settling.report.class() == Some(Class::RecipientSoft)
+}
+
+/// Suppresses who could not be reached by so many editions in a row, nor for a
+/// week. A full mailbox, and what only ever was to be tried later, gets more of
+/// them than a no that does not say why.
+async fn suppress_hopeless(tx: &mut Transaction<'static, Sqlite>, rows: &str) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO suppressions (address_key, reason, detail, created)
+         SELECT r.address_key, 'not reached by ' || failed.count || ' editions in a row', failed.reason, failed.ended
+         FROM (SELECT d.subscription_id, j.value ->> 'reason' AS reason, j.value ->> 'ended' AS ended,
+                CASE WHEN d.state = 'refused' AND COALESCE(j.value ->> 'enhanced', '') NOT LIKE '%.2.2'
+                    THEN $2 ELSE $3 END AS enough,
+                COUNT(*) AS count, MIN(f.settled) AS since
+            FROM json_each($1) j JOIN deliveries d ON d.id = j.value ->> 'id'
+            JOIN deliveries f ON f.subscription_id = d.subscription_id AND f.edition IS NOT NULL
+                AND f.state IN ('refused', 'expired') AND f.id > COALESCE((SELECT MAX(a.id) FROM deliveries a
+                    WHERE a.subscription_id = d.subscription_id AND a.state = 'accepted'), 0)
+            WHERE d.edition IS NOT NULL AND d.state IN ('refused', 'expired')
+                AND j.value ->> 'class' = 'recipient_soft'
+                AND EXISTS (SELECT 1 FROM attempts t WHERE t.delivery_id = f.id AND t.number = f.attempts
+                    AND t.class = 'recipient_soft')
+            GROUP BY d.id) AS failed
+         JOIN subscriptions s ON s.id = failed.subscription_id JOIN subscribers r ON r.id = s.subscriber_id
+         WHERE failed.count >= failed.enough AND failed.since <= failed.ended - $4
+         ON CONFLICT (address_key) DO NOTHING",
+    )
+    .bind(rows)
+    .bind(REFUSED_EDITIONS)
+    .bind(DEFERRED_EDITIONS)
+    .bind(HOPELESS.0)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// Pauses editions that the relay refuses whoever the recipient is: at once
