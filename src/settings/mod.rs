@@ -121,6 +121,8 @@ pub struct Mail {
     pub reply_to: Option<Address>,
     /// Envelope sender; `from` when none was given.
     pub bounce_address: Address,
+    /// Where mail that asks to be unsubscribed goes, when somebody reads it there.
+    pub unsubscribe_address: Option<Address>,
     /// What an edition shows of each post.
     pub content: Content,
     /// Pattern of the address of a post's comments, slots `{url}` and `{slug}`.

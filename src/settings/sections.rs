@@ -114,6 +114,7 @@ fn mail(reader: &Reader<'_>, site: Option<&Site>) -> Option<Mail> {
     let from = section.need("from", values::mailbox);
     let reply_to = section.may("reply_to", values::address);
     let bounce_address = section.may("bounce_address", values::address);
+    let unsubscribe_address = section.may("unsubscribe_address", values::address);
     let content = section.need("content", values::content);
     let comments_url = section.may("comments_url", values::comments);
     let expire = section.need("expire", values::span);
@@ -129,6 +130,7 @@ fn mail(reader: &Reader<'_>, site: Option<&Site>) -> Option<Mail> {
         reply_to: reply_to?,
         bounce_address: bounce_address?.unwrap_or_else(|| from.clone()),
         from,
+        unsubscribe_address: unsubscribe_address?,
         content: content?,
         comments_url: comments_url?,
         expire: expire?,

@@ -162,3 +162,18 @@ async fn a_former_reader_who_asks_again_gets_the_mail_to_confirm_and_one_a_day_f
     assert_eq!(back.status, Status::Active);
     office.close().await;
 }
+
+#[tokio::test]
+async fn mail_offers_no_address_to_unsubscribe_at_that_nobody_reads() {
+    for (mail, offered) in [("", false), ("unsubscribe_address = \"leave@blog.test\"", true)] {
+        let office = Office::set_up(Setup { mail, ..Setup::default() }).await;
+        office.join("jane", Cadence::Weekly).await;
+        office.post("alpha");
+        office.tick_at("2026-05-22 09:00").await;
+        let header = office.mails("jane")[0].header("List-Unsubscribe");
+        assert!(header.starts_with("<https://"), "{header}");
+        assert_eq!(header.ends_with(", <mailto:leave@blog.test?subject=unsubscribe>"), offered, "{header}");
+        assert_eq!(header.contains("mailto:"), offered, "{header}");
+        office.close().await;
+    }
+}
