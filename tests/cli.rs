@@ -275,6 +275,18 @@ fn json_answers_are_one_object_with_a_schema() {
 }
 
 #[test]
+fn a_plan_for_later_foresees_what_will_be_public_by_then() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["init"]);
+    fs::write(folder.path().join("posts/later.md"), "---\ntitle: To come\ndate: 2999-01-02\n---\nWords.\n").unwrap();
+    run(folder.path(), &["subscribers", "add", "jane@example.org", "--consent-source", "asked"]);
+    for (at, foreseen) in [("2999-01-01", false), ("2999-01-12", true)] {
+        let plan = run(folder.path(), &["plan", "--at", at]);
+        assert_eq!((plan.code, plan.out.contains("To come")), (0, foreseen), "{}{}", plan.out, plan.err);
+    }
+}
+
+#[test]
 fn config_show_tells_where_values_come_from_and_no_password() {
     let folder = tempfile::tempdir().unwrap();
     let bare = run(folder.path(), &["config", "show"]);

@@ -74,7 +74,10 @@ async fn next<'a>(
         Some(when) => when.next(newsletter.zone, now),
         None => now.plus(newsletter.settle),
     };
-    of(ctx, newsletter, cadence, slot, now).await
+    match at {
+        true => Ok(compose::foresee(ctx, &wanted(ctx, newsletter, cadence, slot).await?, now).await?),
+        false => of(ctx, newsletter, cadence, slot, now).await,
+    }
 }
 
 /// The plan of one slot.
@@ -85,9 +88,17 @@ pub async fn of<'a>(
     slot: Timestamp,
     now: Timestamp,
 ) -> Result<Plan<'a>, Failure> {
+    Ok(compose::plan(ctx, &wanted(ctx, newsletter, cadence, slot).await?, now).await?)
+}
+
+async fn wanted<'a>(
+    ctx: &Context,
+    newsletter: &'a Newsletter,
+    cadence: Cadence,
+    slot: Timestamp,
+) -> Result<Wanted<'a>, Failure> {
     let newest_seq = ctx.store.newest_seq().await?;
-    let wanted = Wanted { newsletter, cadence, slot, newest_seq, since: None };
-    Ok(compose::plan(ctx, &wanted, now).await?)
+    Ok(Wanted { newsletter, cadence, slot, newest_seq, since: None })
 }
 
 fn text(ctx: &Context, plans: &[Plan<'_>], out: &mut dyn Write) -> Result<(), Failure> {

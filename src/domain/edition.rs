@@ -78,18 +78,22 @@ pub struct Group {
     pub covered_until: i64,
     /// Their topic slugs, sorted; empty means all.
     pub topics: Vec<String>,
+    /// Row ids of those of the operator's extra posts that they have had or are
+    /// about to get, lowest first.
+    pub had: Vec<i64>,
     /// How many subscriptions.
     pub count: i64,
 }
 
 /// The posts a group is owed: of `posts` those with `covered_until < seq <=
 /// newest` that may be mailed, of `extra` (baseline posts the operator added)
-/// all; of both only those with one of its topics. Oldest first.
+/// those it has not had; of both only those with one of its topics. Oldest first.
 pub fn owed<'a>(group: &Group, posts: &'a [Post], extra: &'a [Post], newest: i64) -> Vec<&'a Post> {
     let is_new = |post: &&Post| post.mailable && post.seq.is_some_and(|seq| group.covered_until < seq && seq <= newest);
     let is_topical = |post: &&Post| {
         group.topics.is_empty() || post.entry.topics.iter().any(|topic| group.topics.contains(&topic.slug))
     };
+    let extra = extra.iter().filter(|post| !group.had.contains(&post.id));
     let mut owed: Vec<&Post> = posts.iter().filter(is_new).chain(extra).filter(is_topical).collect();
     owed.sort_by_key(|post| post.seq);
     owed

@@ -15,11 +15,12 @@ mod pace;
 mod posts;
 mod reports;
 mod schedules;
+mod seal;
 mod subscriptions;
 mod verify;
 
 pub use db::path_of;
-pub use editions::{Seal, SealOutcome, SealVariant, Variant};
+pub use editions::Variant;
 pub use imports::{Added, Import, NewSubscription};
 pub use ingest::{Ingest, Ingested, KnownFile};
 pub use ledger::{Answer, Ledger, Settling};
@@ -28,6 +29,7 @@ pub use outbox::{Leased, Mail, Recovered};
 pub use posts::Found;
 pub use reports::{AttemptRow, DeliveryRow, Outbox, SubscriptionCount};
 pub use schedules::{Due, Settled};
+pub use seal::{Seal, SealOutcome, SealVariant};
 pub(crate) use subscriptions::UNDO;
 pub use subscriptions::{StoredConsent, Subscribe};
 

@@ -208,33 +208,39 @@ impl Store {
         self.with_lists(rows).await
     }
 
-    /// Baseline posts dated `since` or later that no edition of this newsletter
-    /// and cadence has carried: what `send --since` adds.
+    /// Posts that are not public yet and will be `at` then, oldest first and
+    /// numbered after the newest: what a plan foresees.
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn baseline_posts(
-        &self,
-        newsletter: &str,
-        cadence: &str,
-        since: Timestamp,
-        now: Timestamp,
-    ) -> Result<Vec<Post>> {
+    pub async fn posts_to_come(&self, at: Timestamp) -> Result<Vec<Post>> {
+        let sql = select(concat!(
+            " WHERE public_since IS NULL AND (seq IS NULL OR mailable = 1 AND NOT EXISTS (
+                SELECT 1 FROM variant_posts v WHERE v.post_id = posts.id)) AND ",
+            public!("$1"),
+            " ORDER BY dated, id"
+        ));
+        let rows = sqlx::query(sql).bind(at.0).fetch_all(&self.db.reader).await?;
+        let mut posts = self.with_lists(rows).await?;
+        for (seq, post) in (self.newest_seq().await? + 1..).zip(&mut posts) {
+            post.seq = Some(seq);
+            post.mailable = true;
+        }
+        Ok(posts)
+    }
+
+    /// Baseline posts dated `since` or later: what `send --since` adds for
+    /// whoever has not had them.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn baseline_posts(&self, since: Timestamp, now: Timestamp) -> Result<Vec<Post>> {
         let sql = select(concat!(
             " WHERE seq IS NOT NULL AND mailable = 0 AND dated >= $1 AND ",
             public!("$2"),
-            " AND NOT EXISTS (SELECT 1 FROM variant_posts vp JOIN variants v ON v.id = vp.variant_id
-                  JOIN editions e ON e.number = v.edition
-                  WHERE vp.post_id = posts.id AND e.newsletter_id = $3 AND e.cadence = $4)
-              ORDER BY seq",
+            " ORDER BY seq",
         ));
-        let rows = sqlx::query(sql)
-            .bind(since.0)
-            .bind(now.0)
-            .bind(newsletter)
-            .bind(cadence)
-            .fetch_all(&self.db.reader)
-            .await?;
+        let rows = sqlx::query(sql).bind(since.0).bind(now.0).fetch_all(&self.db.reader).await?;
         self.with_lists(rows).await
     }
 

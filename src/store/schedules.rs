@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::editions::audience;
+use super::seal::audience;
 use super::{Result, Store, instant, word};
 use crate::domain::{Cadence, Newsletter, Timestamp};
 

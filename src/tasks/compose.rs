@@ -38,6 +38,8 @@ pub struct Plan<'a> {
     pub wanted: Wanted<'a>,
     /// The audience, grouped by what it has had and wants.
     pub groups: Vec<Group>,
+    /// Row ids of the baseline posts that were asked for.
+    pub extra: Vec<i64>,
     /// The sets of posts, the one with the largest audience first.
     pub variants: Vec<PlannedVariant>,
     /// Why it will wait for the operator, if it will.
@@ -128,18 +130,40 @@ async fn compose(ctx: &Context, wanted: &Wanted<'_>, now: Timestamp) -> anyhow::
 /// # Errors
 /// Those of the store.
 pub async fn plan<'a>(ctx: &Context, wanted: &Wanted<'a>, now: Timestamp) -> anyhow::Result<Plan<'a>> {
+    plan_with(ctx, wanted, Vec::new(), now).await
+}
+
+/// Makes a plan for an instant to come: with the posts that will be public then.
+///
+/// # Errors
+/// Those of the store.
+pub async fn foresee<'a>(ctx: &Context, wanted: &Wanted<'a>, at: Timestamp) -> anyhow::Result<Plan<'a>> {
+    let to_come = ctx.store.posts_to_come(at).await?;
+    let newest_seq = to_come.iter().filter_map(|post| post.seq).max().unwrap_or(wanted.newest_seq);
+    plan_with(ctx, &Wanted { newest_seq, ..wanted.clone() }, to_come, at).await
+}
+
+async fn plan_with<'a>(
+    ctx: &Context,
+    wanted: &Wanted<'a>,
+    to_come: Vec<Post>,
+    now: Timestamp,
+) -> anyhow::Result<Plan<'a>> {
     let (id, cadence) = (&wanted.newsletter.id, wanted.cadence);
-    let groups = ctx.store.groups(id, cadence, now).await?;
+    let mut extra = match wanted.since {
+        Some(since) => ctx.store.baseline_posts(since, now).await?,
+        None => Vec::new(),
+    };
+    extra.retain(|post| wanted.newsletter.takes(&post.entry.topics));
+    let extra_ids: Vec<i64> = extra.iter().map(|post| post.id).collect();
+    let groups = ctx.store.groups(id, cadence, &extra_ids, now).await?;
     let (suppressed, paused) = ctx.store.left_out(id, cadence, now).await?;
     let mut sets = Vec::new();
     if let Some(oldest) = groups.iter().map(|group| group.covered_until).min() {
         let mut posts = ctx.store.posts_after(oldest, now).await?;
+        posts.retain(|post| to_come.iter().all(|coming| coming.id != post.id));
+        posts.extend(to_come);
         posts.retain(|post| wanted.newsletter.takes(&post.entry.topics));
-        let extra = match wanted.since {
-            Some(since) => ctx.store.baseline_posts(id, cadence.as_str(), since, now).await?,
-            None => Vec::new(),
-        };
-        let extra: Vec<Post> = extra.into_iter().filter(|p| wanted.newsletter.takes(&p.entry.topics)).collect();
         sets = edition::variants(&groups, &posts, &extra, wanted.newest_seq)
             .into_iter()
             .map(|(owed, members)| PlannedVariant {
@@ -150,7 +174,7 @@ pub async fn plan<'a>(ctx: &Context, wanted: &Wanted<'a>, now: Timestamp) -> any
             .collect();
     }
     let held = hold_reason(ctx, wanted.newsletter, &sets).await?;
-    Ok(Plan { wanted: wanted.clone(), groups, variants: sets, held, suppressed, paused })
+    Ok(Plan { wanted: wanted.clone(), groups, extra: extra_ids, variants: sets, held, suppressed, paused })
 }
 
 fn newest_first(owed: Vec<&Post>) -> Vec<Post> {
@@ -249,6 +273,7 @@ fn to_seal(ctx: &Context, plan: &Plan<'_>, number: i64, next_slot: Option<Timest
         reason: plan.held.clone(),
         variants: variants.collect(),
         groups: plan.groups.clone(),
+        extra: plan.extra.clone(),
         expires: now.plus(ctx.settings.mail.expire),
         next_slot,
     }

@@ -179,7 +179,7 @@ impl House {
     /// Seals edition 1 with a mail that has personal fields, for the readers there are.
     pub async fn edition(&self, state: State) {
         let newsletter = &self.ctx.settings.newsletters[0].id;
-        let groups = self.ctx.store.groups(newsletter, Cadence::Weekly, self.ctx.now()).await.unwrap();
+        let groups = self.ctx.store.groups(newsletter, Cadence::Weekly, &[], self.ctx.now()).await.unwrap();
         let html = format!(
             "<!DOCTYPE html><title>x</title><p style=\"color:red\">Hello</p><p>{}</p><a href=\"{}\">Unsubscribe</a>",
             Field::Why.mark(),
@@ -201,6 +201,7 @@ impl House {
                 groups: (0..groups.len()).collect(),
             }],
             groups: groups.into_iter().collect::<Vec<Group>>(),
+            extra: Vec::new(),
             expires: self.ctx.now().plus(Span::days(2)),
             next_slot: None,
         };

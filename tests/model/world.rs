@@ -303,7 +303,7 @@ async fn join(store: &Store, now: Timestamp) -> Vec<i64> {
 }
 
 async fn seal(store: &Store, now: Timestamp) {
-    let groups = store.groups("posts", Cadence::Daily, now).await.unwrap();
+    let groups = store.groups("posts", Cadence::Daily, &[], now).await.unwrap();
     let text = || "What is to be said.".to_owned();
     let variant = SealVariant {
         subject: text(),
@@ -323,6 +323,7 @@ async fn seal(store: &Store, now: Timestamp) {
                 state: edition::State::Sending,
                 reason: None,
                 groups,
+                extra: Vec::new(),
                 variants: vec![variant],
                 expires: now.plus(AGE),
                 next_slot: None,

@@ -2,6 +2,7 @@
 
 use postroom::domain::Cadence;
 use postroom::domain::time::Span;
+use postroom::tasks::compose::Sealed;
 
 use super::office::{Office, Setup, at};
 use crate::faultsink::Script;
@@ -167,5 +168,27 @@ async fn send_now_takes_the_posts_and_the_regular_slot_does_not_repeat_them() {
         (office.got("jane"), office.got("joe")),
         (vec!["alpha".into(), "beta".into()], vec!["alpha".into(), "beta".to_owned()])
     );
+    office.close().await;
+}
+
+#[tokio::test]
+async fn older_posts_asked_for_come_once_to_each_reader_whatever_they_change() {
+    let office = Office::open(Script::new()).await;
+    let since = office.ctx.now().minus(Span::days(7));
+    let jane = office.join("jane", Cadence::Weekly).await.id;
+    office.send_since(Cadence::Weekly, since).await;
+    office.hand_over().await;
+    office.ctx.store.set_cadence(jane, Cadence::Daily).await.unwrap();
+    office.join("joe", Cadence::Daily).await;
+    office.post("alpha");
+    office.look().await;
+    office.wait(Span::seconds(1));
+    office.send_since(Cadence::Daily, since).await;
+    office.hand_over().await;
+    assert_eq!((office.got("jane"), office.got("joe")), (vec!["old".into(), "alpha".into()], vec!["alpha old".into()]));
+    office.wait(Span::seconds(1));
+    assert_eq!(office.send_since(Cadence::Daily, since).await, Sealed::Nothing);
+    // For the audit: what was there before was asked for.
+    office.books.forge("UPDATE posts SET mailable = 1").await;
     office.close().await;
 }

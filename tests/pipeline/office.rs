@@ -292,6 +292,14 @@ impl Office {
         compose::seal(&self.ctx, &wanted, None, now).await.unwrap()
     }
 
+    /// `postroom send --since`: with posts of the baseline dated since then.
+    pub async fn send_since(&self, cadence: Cadence, since: Timestamp) -> Sealed {
+        let newest_seq = self.ctx.store.newest_seq().await.unwrap();
+        let (newsletter, now) = (&self.ctx.settings.newsletters[0], self.ctx.now());
+        let wanted = Wanted { newsletter, cadence, slot: now, newest_seq, since: Some(since) };
+        compose::seal(&self.ctx, &wanted, None, now).await.unwrap()
+    }
+
     /// All editions, oldest first.
     pub async fn editions(&self) -> Vec<Edition> {
         let mut editions = self.ctx.store.editions(1_000).await.unwrap();
