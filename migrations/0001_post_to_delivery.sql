@@ -238,6 +238,7 @@ CREATE INDEX deliveries_in_hand ON deliveries (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX deliveries_open ON deliveries (edition, expires) WHERE settled IS NULL;
 CREATE INDEX deliveries_doubtful ON deliveries (edition) WHERE uncertain > 0;
 CREATE INDEX deliveries_by_subscription ON deliveries (subscription_id);
+CREATE INDEX deliveries_by_address ON deliveries (LOWER(address)) WHERE address IS NOT NULL;
 
 -- One try to hand a delivery to the relay, kept for ever.
 CREATE TABLE attempts (

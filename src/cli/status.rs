@@ -20,7 +20,8 @@ use crate::system;
 /// Everything the screen shows.
 struct Picture {
     paused: Option<Timestamp>,
-    editions: Vec<(Edition, Tally, Option<Pace>)>,
+    open: Vec<(Edition, Tally, Option<Pace>)>,
+    last: Option<(Edition, Tally)>,
     next: Vec<Due>,
     outbox: Outbox,
     waiting: Waiting,
@@ -63,18 +64,26 @@ async fn watch(desk: &Desk, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 async fn look(desk: &Desk, now: Timestamp) -> Result<Picture, Failure> {
-    let mut found = Vec::new();
-    for edition in desk.store.editions(50).await? {
+    let mut open = Vec::new();
+    for edition in desk.store.open_editions().await? {
         let tally = desk.store.tally(edition.number).await?;
         let pace = match edition.state {
             State::Sending => pace(desk, &edition, &tally, now).await?,
             _ => None,
         };
-        found.push((edition, tally, pace));
+        open.push((edition, tally, pace));
     }
+    let last = match desk.store.last_edition().await? {
+        Some(edition) => {
+            let tally = desk.store.tally(edition.number).await?;
+            Some((edition, tally))
+        }
+        None => None,
+    };
     Ok(Picture {
         paused: desk.store.paused_since().await?,
-        editions: found,
+        open,
+        last,
         next: desk.store.next_slots().await?,
         outbox: desk.store.outbox().await?,
         waiting: Waiting::look(desk, now).await?,
@@ -105,8 +114,8 @@ fn json(picture: &Picture, out: &mut dyn Write) -> Result<(), Failure> {
     let outbox = &picture.outbox;
     let object = json!({
         "paused_since": picture.paused.map(|at| at.rfc3339()),
-        "editions": picture.editions.iter().filter(|(e, ..)| is_open(e)).map(edition).collect::<Vec<_>>(),
-        "last": picture.editions.iter().find(|(e, ..)| !is_open(e)).map(edition),
+        "editions": picture.open.iter().map(edition).collect::<Vec<_>>(),
+        "last": picture.last.as_ref().map(|(edition, tally)| editions::object(edition, tally)),
         "next": next.collect::<Vec<_>>(),
         "outbox": {
             "open": outbox.open,
@@ -121,27 +130,22 @@ fn json(picture: &Picture, out: &mut dyn Write) -> Result<(), Failure> {
     Ok(output::json(out, object)?)
 }
 
-fn is_open(edition: &Edition) -> bool {
-    matches!(edition.state, State::Held | State::Sending | State::Paused)
-}
-
 async fn text(desk: &Desk, picture: &Picture, now: Timestamp, out: &mut dyn Write) -> Result<(), Failure> {
-    let open = || picture.editions.iter().filter(|(edition, ..)| is_open(edition));
     if let Some(since) = picture.paused {
         let since = output::time(since, desk.settings.site.timezone);
         writeln!(out, "Paused since {since}: nothing is handed over. To go on: postroom resume")?;
     }
-    if open().next().is_none() {
+    if picture.open.is_empty() {
         writeln!(out, "Nothing is being sent")?;
     }
-    for (edition, tally, pace) in open() {
+    for (edition, tally, pace) in &picture.open {
         writeln!(out, "{}", sentence(desk, edition, tally, pace.as_ref()))?;
         if tally.of(DeliveryState::Refused) + tally.of(DeliveryState::Expired) > 0 {
             let reasons = editions::failures(desk, edition.number).await?;
             writeln!(out, "  failed: {reasons}     see: postroom editions show {} --failed", edition.number)?;
         }
     }
-    if let Some((edition, tally, _)) = picture.editions.iter().find(|(edition, ..)| !is_open(edition)) {
+    if let Some((edition, tally)) = &picture.last {
         writeln!(
             out,
             "Last: edition {} \"{}\" {}: {}",
