@@ -189,6 +189,8 @@ CREATE TABLE runs (
     id      INTEGER PRIMARY KEY,
     version TEXT   NOT NULL,
     started BIGINT NOT NULL,
+    -- When it last proved, about once a minute, that the database takes writes.
+    seen    BIGINT,
     stopped BIGINT
 );
 

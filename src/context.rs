@@ -1,6 +1,7 @@
 //! What every task and handler is given.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Notify;
@@ -117,11 +118,12 @@ impl Default for Looks {
 }
 
 /// Published files by decoded path, replaced as a whole, and whether the
-/// archive they come from could be read.
+/// archive they come from could be read and the database written.
 #[derive(Default)]
 pub struct Site {
     published: RwLock<Arc<HashMap<String, Asset>>>,
     archive_fault: RwLock<Option<Fault>>,
+    store_failing: AtomicBool,
 }
 
 impl Site {
@@ -144,6 +146,16 @@ impl Site {
     /// Why the archive could not be read at the last scan, if it could not.
     pub fn archive_fault(&self) -> Option<Fault> {
         self.archive_fault.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the database refused the last round of writes.
+    pub fn is_store_failing(&self) -> bool {
+        self.store_failing.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether the database refused a round of writes.
+    pub fn set_store_failing(&self, failing: bool) {
+        self.store_failing.store(failing, Ordering::Relaxed);
     }
 
     /// Notes whether the archive could be read.

@@ -240,6 +240,7 @@ async fn health_says_what_is_wrong_without_saying_where() {
     let reply = house.get("/readyz").await;
     assert_eq!((reply.status, reply.body.as_str()), (503, "the archive cannot be read\n"));
     house.ctx.store.close().await;
+    postroom::tasks::tend::step(&house.ctx, house.ctx.now()).await.unwrap_err();
     let reply = house.get("/readyz").await;
     assert!(reply.body.starts_with("the database cannot be written\n"), "{}", reply.body);
     let page = house.get("/archive").await;

@@ -40,6 +40,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
 
 use crate::domain::Timestamp;
+use crate::domain::time::Span;
 
 /// What can go wrong in the store. A refused mail is not among it.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +96,9 @@ impl StoreError {
     }
 }
 
+/// How often a run that has nothing to write shows that it could.
+const BEAT: Span = Span::minutes(1);
+
 /// What every operation answers.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
@@ -120,21 +124,28 @@ impl Store {
         let _ = tokio::time::timeout(Duration::from_secs(5), close).await;
     }
 
-    /// Proves that a write can be committed now.
+    /// Notes that the newest run is alive, when it has not for a minute: what
+    /// proves that the database takes writes while there is nothing to write.
     ///
     /// # Errors
     /// What the engine says: disk full, locked, read-only.
-    pub async fn check_writable(&self) -> Result<()> {
+    pub async fn beat(&self, now: Timestamp) -> Result<()> {
         let mut tx = self.begin().await?;
-        sqlx::query("UPDATE baselines SET set_at = set_at WHERE id = 1").execute(&mut *tx).await?;
-        tx.rollback().await?;
+        sqlx::query(
+            "UPDATE runs SET seen = $1 WHERE id = (SELECT MAX(id) FROM runs) AND COALESCE(seen, started) <= $2",
+        )
+        .bind(now.0)
+        .bind(now.minus(BEAT).0)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
         Ok(())
     }
 
     /// Whether the writing connection comes free within a time: whatever the
     /// engine says on it, even that the disk is full, is an answer.
     pub async fn answers(&self, within: Duration) -> bool {
-        tokio::time::timeout(within, self.check_writable()).await.is_ok()
+        tokio::time::timeout(within, self.begin()).await.is_ok()
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
@@ -168,9 +179,9 @@ mod tests {
         let (soon, late) = (Duration::from_millis(10), Duration::from_secs(30));
         assert!(store.answers(late).await);
         let mut tx = store.begin().await.unwrap();
-        sqlx::query("DROP TABLE baselines").execute(&mut *tx).await.unwrap();
+        sqlx::query("DROP TABLE runs").execute(&mut *tx).await.unwrap();
         assert!(!store.answers(soon).await);
         tx.commit().await.unwrap();
-        assert!(store.check_writable().await.is_err() && store.answers(late).await);
+        assert!(store.beat(Timestamp(0)).await.is_err() && store.answers(late).await);
     }
 }

@@ -8,11 +8,18 @@ use crate::telemetry;
 
 use super::Step;
 
-/// Tends the outbox once.
+/// Tends the outbox once, and notes whether the database let it.
 ///
 /// # Errors
 /// Those of the store.
 pub async fn step(ctx: &Context, now: Timestamp) -> anyhow::Result<Step> {
+    let done = tended(ctx, now).await;
+    ctx.site.set_store_failing(done.is_err());
+    done
+}
+
+async fn tended(ctx: &Context, now: Timestamp) -> anyhow::Result<Step> {
+    ctx.store.beat(now).await?;
     let resent = ctx.store.resend_uncertain(now.plus(ctx.settings.mail.expire), now).await?;
     if resent > 0 {
         telemetry::uncertain_resent(resent);
