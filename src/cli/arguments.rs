@@ -48,8 +48,9 @@ pub enum Command {
     Init(Init),
     /// Find faults in settings, posts and templates before readers do
     ///
-    /// Reads everything the way `serve` does and tells all faults at once with file
-    /// and line. Exit code 1 when there is one; warnings do not count.
+    /// Reads everything the way `serve` does, the database for damage too, and tells
+    /// all faults at once with file and line. Exit code 1 when there is one; warnings
+    /// do not count.
     Check(Read),
     /// Watch the archive, serve feeds and pages, send editions when they are due
     ///

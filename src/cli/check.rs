@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Write;
+use std::path::Path;
 
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -13,6 +14,7 @@ use crate::archive::{self, About, Archive};
 use crate::domain::Fault;
 use crate::domain::time::Span;
 use crate::settings::Settings;
+use crate::store::Store;
 use crate::system;
 use crate::transport::dkim::Signer;
 
@@ -53,11 +55,19 @@ fn examine(settings: &Settings, findings: &mut Findings) {
         let signer = Signer::new(&dkim.domain, &dkim.selector, dkim.key.expose_secret().as_bytes());
         findings.errors.extend(signer.err().map(|reason| Fault::new("dkim.key_file", reason)));
     }
+    findings.errors.extend(database(&settings.database.file));
     findings.errors.extend(app::templates::read(settings).err().unwrap_or_default());
     match Archive::new(app::rules(settings)) {
         Ok(archive) => posts(&archive, settings, findings),
         Err(fault) => findings.errors.push(fault),
     }
+}
+
+/// The damage of the database, when there is one.
+fn database(file: &Path) -> Option<Fault> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let error = runtime.block_on(Store::check(file)).err()?;
+    Some(Fault::new("database.url", error.to_string()))
 }
 
 fn posts(archive: &Archive, settings: &Settings, findings: &mut Findings) {

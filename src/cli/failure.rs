@@ -33,7 +33,7 @@ pub enum Failure {
     Interrupted,
     /// Whoever read our output has had enough, like `head`: that is success.
     Unread,
-    /// Anything else went wrong: exit code 1.
+    /// A file, the database or the network would not do its part: exit code 4.
     Other(anyhow::Error),
 }
 
@@ -52,9 +52,10 @@ impl Failure {
     pub fn code(&self) -> u8 {
         match self {
             Self::Unread => 0,
-            Self::Problems | Self::Other(_) => 1,
+            Self::Problems => 1,
             Self::Usage { .. } | Self::Settings(_) => 2,
             Self::Refused { .. } => 3,
+            Self::Other(_) => 4,
             Self::Interrupted => 130,
         }
     }
@@ -133,6 +134,7 @@ mod tests {
         let missing = Err::<(), _>(io::Error::from(io::ErrorKind::NotFound)).context("cannot read the key");
         let failure = Failure::from(missing.unwrap_err());
         assert_eq!(failure.plain_message(), "error: cannot read the key: entity not found\n");
+        assert_eq!(failure.code(), 4, "1 says that it was done");
         let closed = Err::<(), _>(io::Error::from(io::ErrorKind::BrokenPipe)).context("cannot write");
         assert_eq!(Failure::from(closed.unwrap_err()).code(), 0);
     }

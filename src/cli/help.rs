@@ -149,6 +149,7 @@ Exit codes:
   1    done, and problems were found
   2    wrong usage or settings
   3    refused: it needs something first, or something else is running
+  4    failed: a file, the database or the network would not do its part
   101  a bug
   130  interrupted";
 

@@ -1,14 +1,22 @@
 //! `serve`: runs until a signal says stop, then finishes what is in hand.
 
+use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Stage};
-use crate::{app, telemetry};
+use crate::app::{self, Instance};
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::telemetry;
+
+/// Fifteen minutes in microseconds.
+const LONGEST_LOOK: u32 = 900_000_000;
 
 /// Runs the service. Ctrl-C stops it in order like `systemctl stop`; a second
 /// signal stops it at once, which the ledger survives like any crash.
 pub fn run(stage: &Stage) -> Result<(), Failure> {
+    examine(&stage.settings()?)?;
     stage.in_context(async |ctx| {
         for warning in &ctx.settings.warnings {
             telemetry::settings_warning(warning);
@@ -36,4 +44,15 @@ pub fn run(stage: &Stage) -> Result<(), Failure> {
         // Nothing but a signal ends the service in order.
         if watch.await.unwrap_or(false) { Err(Failure::Interrupted) } else { Ok(()) }
     })
+}
+
+/// Looks the database through before anything is written into it. A second
+/// service is turned away first: it need not read what another works on.
+fn examine(settings: &Settings) -> Result<(), Failure> {
+    app::homes(settings)?;
+    let file = &settings.database.file;
+    let _instance = Instance::claim(file)?;
+    // A large file on a slow disk takes longer than systemd waits for a start.
+    let _ = sd_notify::notify(&[NotifyState::ExtendTimeoutUsec(LONGEST_LOOK)]);
+    Ok(tokio::runtime::Runtime::new()?.block_on(Store::check(file))?)
 }

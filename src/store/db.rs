@@ -10,7 +10,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection, Row, SqlSafeStr};
+use sqlx::{ConnectOptions, Connection, Row, SqlSafeStr};
 
 use super::StoreError;
 
@@ -52,17 +52,20 @@ fn make(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
-    make(path)?;
-    let options = SqliteConnectOptions::new()
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         // FULL: an answer given to a reader or a relay is on the disk.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10))
-        .pragma("temp_store", "memory");
+        .pragma("temp_store", "memory")
+}
+
+pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
+    make(path)?;
+    let options = options(path);
     // The pages of the outbox stay in memory while an edition goes out, and
     // go from the log to the database every 16 MiB.
     let writing = options.clone().pragma("cache_size", "-8000").pragma("wal_autocheckpoint", "4000");
@@ -74,7 +77,6 @@ pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
         .await
         .map_err(|e| StoreError::open(path, e))?;
     check_version(&writer).await?;
-    check_health(&writer, path).await?;
     migrate(&writer).await?;
     crate::failpoint!("migrated");
     let reader = pool().max_connections(4).connect_with(options.pragma("query_only", "on")).await?;
@@ -102,10 +104,16 @@ async fn check_version(pool: &SqlitePool) -> Result<(), StoreError> {
     if (next(), next(), next()) < OLDEST_SQLITE { Err(StoreError::OldSqlite(version)) } else { Ok(()) }
 }
 
-async fn check_health(pool: &SqlitePool, path: &Path) -> Result<(), StoreError> {
-    let verdict: Result<String, sqlx::Error> =
-        sqlx::query("PRAGMA quick_check(1)").fetch_one(pool).await.and_then(|row| row.try_get(0));
-    match verdict {
+/// Reads the whole file through: a second for a million rows on a good disk,
+/// minutes for a large file on a slow one. So only the service does, at its start.
+pub(super) async fn check(path: &Path) -> Result<(), StoreError> {
+    let verdict = async {
+        let mut connection = options(path).connect().await?;
+        let verdict = sqlx::query("PRAGMA quick_check(1)").fetch_one(&mut connection).await?.try_get::<String, _>(0);
+        connection.close().await?;
+        verdict
+    };
+    match verdict.await {
         Ok(word) if word == "ok" => Ok(()),
         Ok(what) => Err(StoreError::Corrupt { path: path.display().to_string(), what }),
         Err(e) => Err(StoreError::open(path, e)),

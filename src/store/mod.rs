@@ -117,6 +117,14 @@ impl Store {
         Ok(Self { db: db::open(path).await? })
     }
 
+    /// Reads the whole file for damage; one that is not there has none.
+    ///
+    /// # Errors
+    /// When it is damaged or cannot be read.
+    pub async fn check(path: &Path) -> Result<()> {
+        if path.exists() { db::check(path).await } else { Ok(()) }
+    }
+
     /// Closes every connection after the work in hand; what takes longer than
     /// five seconds is left to end with the process.
     pub async fn close(&self) {

@@ -239,7 +239,7 @@ def damage(make, times):
             except subprocess.TimeoutExpired:
                 blog.kill()
                 code = "running"
-            if code != 1 or blog.copies.look() > before or blog.database.read_bytes() != spoilt:
+            if code != 4 or blog.copies.look() > before or blog.database.read_bytes() != spoilt:
                 figures.faults.append(f"a database damaged as {number}: {code}, {blog.copies.look() - before} mails")
         shutil.copy(good, blog.database)
         blog.start()
