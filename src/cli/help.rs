@@ -4,6 +4,7 @@
 use clap::{Command, CommandFactory};
 
 use super::arguments::Cli;
+use super::json_shapes;
 
 /// Examples by command path; help leads with them.
 const EXAMPLES: &[(&str, &str)] = &[
@@ -170,6 +171,10 @@ fn dress(command: Command, above: &str) -> Command {
         Some((_, examples)) => command.before_long_help(format!("Examples:\n{examples}")),
         None => command,
     };
+    let command = match json_shapes::of(&path) {
+        Some(shape) => command.after_long_help(shape),
+        None => command,
+    };
     command.mut_subcommands(|sub| dress(sub, &path))
 }
 
@@ -219,6 +224,8 @@ mod tests {
                 let parsed = super::command().try_get_matches_from(words(typed));
                 assert!(parsed.is_ok(), "`{path}`: {line}: {}", parsed.unwrap_err());
             }
+            let has_json = command.get_arguments().any(|argument| argument.get_id() == "json");
+            assert_eq!(json_shapes::of(path).is_some(), has_json, "{path} says what --json answers, or has none");
             assert!(command.get_about().is_some(), "{path} says not what it does");
         });
         assert!(command.get_subcommands().all(|sub| GROUPS.iter().any(|(_, names)| names.contains(&sub.get_name()))));

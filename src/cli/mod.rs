@@ -13,6 +13,7 @@ mod editions;
 mod failure;
 mod help;
 mod init;
+mod json_shapes;
 mod moment;
 mod output;
 mod pause;

@@ -29,15 +29,15 @@ async fn story(desk: &Desk, address: &Address, json: bool, out: &mut dyn Write) 
         let attempts = desk.store.attempts(delivery.id).await?;
         deliveries.push((delivery, attempts));
     }
+    if subscriptions.is_empty() && suppression.is_none() && deliveries.is_empty() {
+        return Err(subscribers::unknown(address));
+    }
     if json {
         let mails = deliveries.iter().map(|(row, attempts)| told_in_json(row, attempts));
         let suppressed = suppression.map(|(why, since)| json!({"why": why, "since": since.rfc3339()}));
         let subscriptions: Vec<_> = subscriptions.iter().map(subscribers::object).collect();
         let object = json!({"address": address.as_str(), "subscriptions": subscriptions, "suppressed": suppressed, "mails": mails.collect::<Vec<_>>()});
         return Ok(output::json(out, object)?);
-    }
-    if subscriptions.is_empty() && suppression.is_none() && deliveries.is_empty() {
-        return Err(subscribers::unknown(address));
     }
     writeln!(out, "{address}")?;
     for subscription in &subscriptions {

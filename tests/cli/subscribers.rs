@@ -127,17 +127,64 @@ fn every_reading_command_answers_with_one_json_object() {
     let before = run(folder.path(), &["status"]);
     assert!(before.code == 3 && before.err.contains("help: `postroom serve` makes it"), "{}", before.err);
     import(folder.path(), &["--consent-source", "old list"]);
+    let settings = fs::read_to_string(folder.path().join("postroom.toml")).unwrap();
+    let settings = settings.replace("# url = \"smtp://user@mail.example.org:587\"", "url = \"file:outbox\"");
+    fs::write(folder.path().join("postroom.toml"), settings).unwrap();
+    fs::write(folder.path().join("posts/old.md"), "---\ntitle: Old\ndate: 2020-01-02\n---\nWords.\n").unwrap();
+    let sent = run(folder.path(), &["send", "posts", "--since", "2020-01-01"]);
+    assert!(sent.out.contains("dition 1"), "{}{}", sent.out, sent.err);
     for command in [
         &["subscribers", "list"][..],
         &["subscribers", "show", "jane@a.test"],
         &["editions", "list"],
+        &["editions", "show", "1", "--state", "accepted"],
+        &["editions", "verify", "1"],
         &["status"],
+        &["plan"],
+        &["check"],
+        &["config", "show"],
         &["why", "jane@a.test"],
+        &["why", "jane@a.test", "old"],
     ] {
         let answer = run(folder.path(), &[command, &["--json"]].concat());
         let object: serde_json::Value = serde_json::from_str(&answer.out).unwrap();
         assert_eq!((answer.code, &object["schema"]), (0, &1.into()), "{command:?}");
+        let help = run(folder.path(), &[command, &["--help"]].concat()).out;
+        let told = help.split_once("\nJSON:\n").unwrap_or_else(|| panic!("{help}")).1;
+        let words: Vec<_> = told.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        keys(&object, &mut |key| assert!(words.contains(&key), "{command:?} tells nowhere of `{key}`: {told}"));
     }
+    let shown = run(folder.path(), &["editions", "show", "1"]).out;
+    assert!(shown.contains("  posts ") && shown.contains(" Old\n"), "{shown}");
+}
+
+fn keys(value: &serde_json::Value, visit: &mut impl FnMut(&str)) {
+    match value {
+        serde_json::Value::Object(object) => object.iter().for_each(|(key, value)| {
+            visit(key);
+            keys(value, visit);
+        }),
+        serde_json::Value::Array(list) => list.iter().for_each(|value| keys(value, visit)),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_damaged_database_is_told_by_check_and_not_served_from() {
+    let folder = with_list(GOOD);
+    import(folder.path(), &[]);
+    let file = folder.path().join("postroom.db");
+    let mut bytes = fs::read(&file).unwrap();
+    // The last page is the root of an index of the attempts, which few questions need.
+    let last = bytes.len() - 4096;
+    bytes[last..].fill(0xff);
+    fs::write(&file, &bytes).unwrap();
+    assert_eq!(run(folder.path(), &["subscribers", "list"]).code, 0);
+    let check = run(folder.path(), &["check"]);
+    assert!(check.code == 1 && check.out.contains("postroom.db is damaged"), "{}{}", check.out, check.err);
+    let serve = run(folder.path(), &["serve"]);
+    assert!(serve.code == 4 && serve.err.contains("restore your last backup"), "{}", serve.err);
+    assert_eq!(fs::read(&file).unwrap(), bytes, "it is left as it is");
 }
 
 #[test]
@@ -146,7 +193,14 @@ fn empty_answers_say_what_fills_them_and_unknown_ones_where_to_look() {
     import(folder.path(), &[]);
     assert!(run(folder.path(), &["editions", "list"]).out.contains("postroom plan"));
     assert!(run(folder.path(), &["why", "jane@a.test"]).out.contains("no mail yet"));
-    for command in [&["why", "nobody@a.test"][..], &["editions", "show", "7"], &["editions", "approve", "7"]] {
+    for command in [
+        &["why", "nobody@a.test"][..],
+        &["why", "nobody@a.test", "--json"],
+        &["subscribers", "show", "nobody@a.test"],
+        &["subscribers", "show", "nobody@a.test", "--json"],
+        &["editions", "show", "7"],
+        &["editions", "approve", "7"],
+    ] {
         let answer = run(folder.path(), command);
         assert!(answer.code == 3 && answer.err.contains("\n  help: "), "{command:?}: {}", answer.err);
     }

@@ -88,6 +88,7 @@ async fn list(desk: &Desk, limit: i64, read: &Read, out: &mut dyn Write) -> Resu
 async fn show(desk: &Desk, number: i64, which: &Which, read: &Read, out: &mut dyn Write) -> Result<(), Failure> {
     let edition = edition(desk, number).await?;
     let tally = desk.store.tally(number).await?;
+    let posts = desk.store.posts_of_edition(number).await?;
     let deliveries = match which {
         Which::None => None,
         Which::In(states) => Some(deliveries(desk, number, states).await?),
@@ -95,6 +96,7 @@ async fn show(desk: &Desk, number: i64, which: &Which, read: &Read, out: &mut dy
     };
     if read.json {
         let mut object = object(&edition, &tally);
+        object["posts"] = posts.iter().map(|(title, url)| json!({"title": title, "url": url})).collect();
         if let Some(deliveries) = &deliveries {
             object["deliveries"] = deliveries.iter().map(delivery).collect();
         }
@@ -116,6 +118,9 @@ async fn show(desk: &Desk, number: i64, which: &Which, read: &Read, out: &mut dy
             .map(|state| vec![format!("  {}", state.as_str()), output::number(tally.of(*state))]),
     );
     rows.extend(edition.finished.map(|at| vec!["finished".to_owned(), output::time(at, zone)]));
+    for (index, (title, _)) in posts.iter().enumerate() {
+        rows.push(vec![if index == 0 { "posts".to_owned() } else { String::new() }, title.clone()]);
+    }
     output::table(out, "  ", &rows)?;
     match deliveries {
         Some(deliveries) => each(desk, number, &deliveries, which, out),

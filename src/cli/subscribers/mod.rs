@@ -90,6 +90,9 @@ async fn show(desk: &Desk, address: &Address, read: &Read, out: &mut dyn Write) 
     for subscription in &subscriptions {
         stories.push((subscription, desk.store.consents(subscription.id).await?));
     }
+    if subscriptions.is_empty() && suppression.is_none() && mails == 0 {
+        return Err(unknown(address));
+    }
     if read.json {
         let stories = stories.iter().map(|(subscription, consents)| {
             let mut one = object(subscription);
@@ -102,9 +105,6 @@ async fn show(desk: &Desk, address: &Address, read: &Read, out: &mut dyn Write) 
         let suppressed = suppression.map(|(why, since)| json!({"why": why, "since": since.rfc3339()}));
         let object = json!({"address": address.as_str(), "subscriptions": stories.collect::<Vec<_>>(), "suppressed": suppressed, "mails": mails});
         return Ok(output::json(out, object)?);
-    }
-    if subscriptions.is_empty() && suppression.is_none() && mails == 0 {
-        return Err(unknown(address));
     }
     writeln!(out, "{address}")?;
     if let Some((why, since)) = suppression {
