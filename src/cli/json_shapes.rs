@@ -52,7 +52,7 @@ const SHAPES: &[(&str, &str)] = &[
     (
         "postroom check",
         concat!(
-            "{schema: 1, errors: [FAULT], warnings: [FAULT],
+            "{schema: 1, generator, errors: [FAULT], warnings: [FAULT],
   posts: {public, drafts, scheduled, expired}}
 FAULT is ",
             fault!()
