@@ -89,22 +89,14 @@ macro_rules! subscribers {
     };
 }
 
-/// Subscriptions of the rows to `$2` that wait for proof of consent. One that
-/// was ended once waits for its reader's own word.
-macro_rules! waiting {
-    () => {
-        "newsletter_id = $2 AND status = 'pending' AND unsubscribed IS NULL"
-    };
-}
-
 const STAY_OUT: &str = concat!(
     "SELECT COUNT(x.address_key) AS suppressed, COUNT(s.id) FILTER (WHERE x.address_key IS NULL) AS unsubscribed
      FROM ",
     rows!(),
     " LEFT JOIN suppressions x ON x.address_key = n.address_key
      LEFT JOIN subscribers r ON r.address_key = n.address_key
-     LEFT JOIN subscriptions s ON s.subscriber_id = r.id AND s.newsletter_id = $2 AND s.status <> 'active'
-        AND (s.status = 'unsubscribed' OR s.unsubscribed IS NOT NULL)"
+     LEFT JOIN subscriptions s ON s.subscriber_id = r.id AND s.newsletter_id = $2
+        AND s.status = 'unsubscribed'"
 );
 
 const ADD_SUBSCRIBERS: &str = concat!(
@@ -116,17 +108,15 @@ const ADD_SUBSCRIBERS: &str = concat!(
 
 const PROVE_WAITING: &str = concat!(
     "INSERT INTO consents (subscription_id, act, at, source, words, network)
-     SELECT id, $3, $4, $5, $6, $7 FROM subscriptions WHERE ",
-    waiting!(),
-    " AND subscriber_id IN (SELECT r.id FROM ",
+     SELECT id, $3, $4, $5, $6, $7 FROM subscriptions WHERE newsletter_id = $2 AND status = 'pending'
+        AND subscriber_id IN (SELECT r.id FROM ",
     subscribers!(),
     ")"
 );
 
 const LET_IN: &str = concat!(
-    "UPDATE subscriptions SET status = 'active', covered_until = (SELECT COALESCE(MAX(seq), 0) FROM posts) WHERE ",
-    waiting!(),
-    " AND subscriber_id IN (SELECT r.id FROM ",
+    "UPDATE subscriptions SET status = 'active', covered_until = (SELECT COALESCE(MAX(seq), 0) FROM posts)
+     WHERE newsletter_id = $2 AND status = 'pending' AND subscriber_id IN (SELECT r.id FROM ",
     subscribers!(),
     ")"
 );
@@ -279,19 +269,5 @@ mod tests {
         assert!(active.len() == 2 && active.iter().all(|s| s.status == Status::Active && s.covered_until == 8));
         let acts = store.consents(pending[0].id).await.unwrap();
         assert_eq!(acts.iter().map(|one| one.act.as_str()).collect::<Vec<_>>(), ["asked", "vouched"]);
-    }
-
-    #[tokio::test]
-    async fn who_left_and_was_entered_in_the_form_again_has_to_confirm() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = store(&folder).await;
-        let mut import = store.import("a", Timestamp(1)).await.unwrap();
-        add(&mut import, &["jane@x.test"], ASKED).await;
-        import.commit().await.unwrap();
-        sqlx::raw_sql("UPDATE subscriptions SET unsubscribed = 1").execute(&store.db.writer).await.unwrap();
-        let mut import = store.import("a", Timestamp(2)).await.unwrap();
-        add(&mut import, &["jane@x.test"], VOUCHED).await;
-        assert_eq!(import.commit().await.unwrap(), Added { unsubscribed: 1, ..Added::default() });
-        assert_eq!(store.subscription(1).await.unwrap().unwrap().status, Status::Pending);
     }
 }
