@@ -110,7 +110,10 @@ deliveries are there when some are asked for. MAIL is
             mail!("")
         ),
     ),
-    ("postroom editions verify", "{schema: 1, number, balances, audience, open, inconsistencies: [SENTENCE]}"),
+    (
+        "postroom editions verify",
+        "{schema: 1, number, balances, audience, open, left_in_hand, inconsistencies: [SENTENCE]}",
+    ),
     (
         "postroom subscribers list",
         concat!(
