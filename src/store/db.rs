@@ -1,6 +1,7 @@
 //! Opens the engine: SQLite, write-ahead log, one writer and a few readers.
 
 use std::fs::OpenOptions;
+use std::future::ready;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -83,18 +84,15 @@ pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
     Ok(Db { writer, reader })
 }
 
-/// Connections that are looked at when they come back.
+/// A connection that believes to be in a transaction is not used again. When a
+/// full disk makes the engine roll back by itself, the driver's own rollback
+/// finds nothing to roll back, and the driver would believe so for ever.
 fn pool() -> SqlitePoolOptions {
-    SqlitePoolOptions::new().test_before_acquire(false).after_release(|connection, _| Box::pin(is_outside(connection)))
-}
-
-/// Whether a connection may be used again. When a full disk makes the engine
-/// roll back by itself, the driver's own rollback finds nothing to roll back,
-/// and the driver would believe for ever that a transaction is still open.
-async fn is_outside(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
-    // What waits in the driver's queue, a rollback perhaps, is done before the answer.
-    connection.ping().await?;
-    Ok(!connection.is_in_transaction())
+    // What waited in the driver's queue, a rollback perhaps, was done when the connection came back.
+    let is_outside = |connection: &mut SqliteConnection| Ok(!connection.is_in_transaction());
+    SqlitePoolOptions::new()
+        .test_before_acquire(false)
+        .before_acquire(move |connection, _| Box::pin(ready(is_outside(connection))))
 }
 
 async fn check_version(pool: &SqlitePool) -> Result<(), StoreError> {
