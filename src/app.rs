@@ -235,7 +235,7 @@ pub async fn serve(ctx: Arc<Context>, stop: CancellationToken) -> Result<(), Sta
     let pulse = Pulse::default();
     tasks.spawn(keep_time(Arc::clone(&ctx), ticks.subscribe(), pulse.clone(), stop.clone()));
     tasks.spawn(systemd::report(Arc::clone(&ctx), ticks.subscribe(), pulse, stop.clone()));
-    tasks.spawn(http::serve(listener, http::router(Arc::clone(&ctx)), stop.clone()));
+    tasks.spawn(http::serve(listener, ctx.settings.http.clone(), http::router(Arc::clone(&ctx)), stop.clone()));
     tasks.close();
     systemd::ready();
     telemetry::serving(listen, &ctx.settings.http.public_url);

@@ -11,7 +11,9 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
+use super::Shared;
 use super::answer::Failure;
+use crate::settings::Http;
 use crate::views::pages::faults::Fault;
 
 /// A body may hold this many bytes: forms are small.
@@ -30,35 +32,28 @@ pub struct Intake {
     pub headers: HeaderMap,
     /// As sent.
     pub body: Bytes,
-    peer: Option<Peer>,
+    client: Option<IpAddr>,
 }
 
-impl<S: Send + Sync> FromRequest<S> for Intake {
+impl FromRequest<Shared> for Intake {
     type Rejection = Response;
 
-    async fn from_request(mut request: Request, state: &S) -> Result<Self, Response> {
+    async fn from_request(mut request: Request, state: &Shared) -> Result<Self, Response> {
         let headers = request.headers().clone();
         let peer = request.extensions().get::<Peer>().copied();
+        let client = peer.map(|peer| client(&state.ctx.settings.http, peer.0, &headers));
         DefaultBodyLimit::max(BODY_LIMIT).apply(&mut request);
         match tokio::time::timeout(BODY_DEADLINE, Bytes::from_request(request, state)).await {
-            Ok(body) => Ok(Self { headers, body: body.map_err(IntoResponse::into_response)?, peer }),
+            Ok(body) => Ok(Self { headers, body: body.map_err(IntoResponse::into_response)?, client }),
             Err(_) => Err(Failure::Page(Fault::Slow).into_response()),
         }
     }
 }
 
 impl Intake {
-    /// Where the request came from. A proxy on this machine is believed about
-    /// the last hop before it, the rightmost entry of `X-Forwarded-For`;
-    /// whatever stands left of that was written by others.
+    /// Where the request came from.
     pub fn client(&self) -> Option<IpAddr> {
-        let peer = self.peer?.0.to_canonical();
-        if !peer.is_loopback() {
-            return Some(peer);
-        }
-        let last = self.headers.get_all("x-forwarded-for").iter().next_back();
-        let hop = last.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
-        Some(hop.map_or(peer, |hop| hop.to_canonical()))
+        self.client
     }
 
     /// The fields of a web form.
@@ -95,6 +90,22 @@ impl Intake {
     }
 }
 
+/// Where a request came from. A proxy that is trusted is believed about the hop
+/// before it, the rightmost entry of `X-Forwarded-For` but for those of more
+/// such proxies; whatever stands left of that was written by others.
+fn client(http: &Http, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    let lines = headers.get_all("x-forwarded-for").iter().rev();
+    let entries = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
+    let mut hops = entries.map_while(|entry| entry.trim().parse::<IpAddr>().ok());
+    let mut client = peer.to_canonical();
+    while http.trusts(client)
+        && let Some(hop) = hops.next()
+    {
+        client = hop.to_canonical();
+    }
+    client
+}
+
 /// Whether the body says it is JSON.
 pub fn is_json(headers: &HeaderMap) -> bool {
     media_type(headers) == "application/json"
@@ -110,21 +121,29 @@ fn media_type(headers: &HeaderMap) -> String {
 mod tests {
     use super::*;
 
-    fn from(peer: &str, forwarded: &[&str]) -> Option<String> {
+    fn from(peer: &str, forwarded: &[&str]) -> String {
         let mut headers = HeaderMap::new();
         for value in forwarded {
             headers.append("x-forwarded-for", HeaderValue::from_str(value).unwrap());
         }
-        let intake = Intake { headers, body: Bytes::new(), peer: Some(Peer(peer.parse().unwrap())) };
-        intake.client().map(|address| address.to_string())
+        let http = Http {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            public_url: String::new(),
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap(), "fd00::1".parse().unwrap()],
+        };
+        client(&http, peer.parse().unwrap(), &headers).to_string()
     }
 
     #[test]
-    fn only_a_proxy_on_this_machine_is_believed_and_only_about_its_last_hop() {
-        assert_eq!(from("203.0.113.9", &["198.51.100.1"]).as_deref(), Some("203.0.113.9"));
-        assert_eq!(from("127.0.0.1", &["198.51.100.1, 203.0.113.7"]).as_deref(), Some("203.0.113.7"));
-        assert_eq!(from("::1", &["198.51.100.1", "2001:db8::7"]).as_deref(), Some("2001:db8::7"));
-        assert_eq!(from("::ffff:127.0.0.1", &["nonsense"]).as_deref(), Some("127.0.0.1"));
-        assert_eq!(from("127.0.0.1", &[]).as_deref(), Some("127.0.0.1"));
+    fn only_a_trusted_proxy_is_believed_and_only_about_the_hop_before_it() {
+        assert_eq!(from("203.0.113.9", &["198.51.100.1"]), "203.0.113.9");
+        assert_eq!(from("127.0.0.1", &["198.51.100.1, 203.0.113.7"]), "203.0.113.7");
+        assert_eq!(from("::1", &["198.51.100.1", "2001:db8::7"]), "2001:db8::7");
+        assert_eq!(from("::ffff:127.0.0.1", &["nonsense"]), "127.0.0.1");
+        assert_eq!(from("127.0.0.1", &[]), "127.0.0.1");
+        assert_eq!(from("10.1.2.3", &["198.51.100.1, 203.0.113.7"]), "203.0.113.7");
+        assert_eq!(from("fd00::1", &["203.0.113.7, 10.9.9.9"]), "203.0.113.7");
+        assert_eq!(from("fd00::2", &["203.0.113.7"]), "fd00::2");
+        assert_eq!(from("10.1.2.3", &["203.0.113.7, nonsense"]), "10.1.2.3");
     }
 }

@@ -12,6 +12,7 @@ mod joining;
 mod leaving;
 mod library;
 mod limit;
+mod patience;
 mod reading;
 mod server;
 

@@ -1,6 +1,6 @@
 //! Pages and files that are only read.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, IF_MODIFIED_SINCE, IF_NONE_MATCH, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
@@ -166,7 +166,7 @@ fn send(asset: &Asset, method: &Method, headers: &HeaderMap) -> Response {
     let answer = asset.answer(method.as_str(), encodings.as_deref(), tags.as_deref(), since.as_deref());
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = if status.is_success() || status == StatusCode::NOT_MODIFIED {
-        Response::new(Body::from(answer.body.to_vec()))
+        Response::new(Body::from(Bytes::from_owner(answer.body)))
     } else {
         page(answer.status, String::new())
     };

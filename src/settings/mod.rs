@@ -11,7 +11,7 @@ mod sections;
 pub mod sheet;
 mod values;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
@@ -101,6 +101,51 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Scheme, host and port readers use, without a slash at its end.
     pub public_url: String,
+    /// Proxies that are believed about whom they speak for; this machine always is.
+    pub trusted_proxies: Vec<Network>,
+}
+
+impl Http {
+    /// Whether a peer is believed about whom it speaks for.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        peer.is_loopback() || self.trusted_proxies.iter().any(|network| network.contains(peer))
+    }
+}
+
+/// A network, or one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    /// How many leading bits of it count.
+    bits: u8,
+}
+
+impl Network {
+    /// Whether an address is in it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let is_same = |mine: u128, other: u128, size: u8| {
+            let rest = u32::from(size - self.bits);
+            mine.checked_shr(rest) == other.checked_shr(rest)
+        };
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(mine), IpAddr::V4(other)) => is_same(mine.to_bits().into(), other.to_bits().into(), 32),
+            (IpAddr::V6(mine), IpAddr::V6(other)) => is_same(mine.to_bits(), other.to_bits(), 128),
+            _ => false,
+        }
+    }
+}
+
+impl std::str::FromStr for Network {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let wrong = || format!("`{text}` is no network");
+        let address: IpAddr = address.trim().parse().map_err(|_| wrong())?;
+        let size = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(size), |bits| bits.trim().parse()).map_err(|_| wrong())?;
+        if bits <= size { Ok(Self { address, bits }) } else { Err(wrong()) }
+    }
 }
 
 /// `[database]`

@@ -101,7 +101,17 @@ fn http(reader: &Reader<'_>) -> Option<Http> {
             "write the address readers reach it by",
         );
     }
-    Some(Http { listen: listen?, public_url: public_url? })
+    let proxies = section.need("trusted_proxies", values::networks);
+    let is_open = listen.is_some_and(|listen| !listen.ip().is_loopback());
+    if is_open && proxies.as_ref().is_some_and(Vec::is_empty) {
+        section.warn(
+            "listen",
+            "other machines reach this port, and none of them is taken for a proxy: if readers come through one, \
+             they share one limit on the form",
+            "name it in http.trusted_proxies, or listen on 127.0.0.1 behind a web server on this machine",
+        );
+    }
+    Some(Http { listen: listen?, public_url: public_url?, trusted_proxies: proxies? })
 }
 
 fn database(reader: &Reader<'_>) -> Option<Database> {

@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use url::{Host, Url};
 
 use super::read::{Raw, Wrong};
-use super::{Content, Route, Settings, Tls, Uncertain};
+use super::{Content, Network, Route, Settings, Tls, Uncertain};
 use crate::domain::Address;
 use crate::domain::cadence::{Cadence, When};
 use crate::domain::pace::{PerDomain, QuietHours, Rate, WarmUp};
@@ -148,6 +148,12 @@ pub fn socket(raw: &Raw<'_>) -> Result<SocketAddr, Wrong> {
     text.parse().map_err(|_| {
         Wrong::with_help(format!("`{text}` is not an address and port"), "write it like 127.0.0.1:8025 or [::1]:8025")
     })
+}
+
+/// Networks, in a list.
+pub fn networks(raw: &Raw<'_>) -> Result<Vec<Network>, Wrong> {
+    let all = raw.list()?.into_iter().map(|text| text.parse::<Network>());
+    all.collect::<Result<_, _>>().map_err(|reason| Wrong::with_help(reason, "write it like 10.0.0.0/8 or fd00::1"))
 }
 
 /// The file of `sqlite:FILE`.

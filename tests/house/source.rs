@@ -147,6 +147,18 @@ impl Source {
         (0..tests.unwrap_or(self.tokens.len())).any(|at| self.word(at) == function && self.is_use(at))
     }
 
+    /// Whether the code calls this function by its bare name or a path.
+    pub fn calls(&self, function: &str) -> bool {
+        let is_call = |at: usize| !matches!(self.word(at.wrapping_sub(1)), "fn" | ".") && self.word(at + 1) == "(";
+        (0..self.tokens.len()).any(|at| self.word(at) == function && is_call(at))
+    }
+
+    /// Whether the code calls this function by a path.
+    pub fn calls_in_another_room(&self, function: &str) -> bool {
+        let is_call = |at: usize| self.word(at.wrapping_sub(1)) == "::" && self.word(at + 1) == "(";
+        (0..self.tokens.len()).any(|at| self.word(at) == function && is_call(at))
+    }
+
     /// Whether the name here is used, rather than defined, imported or handed on.
     fn is_use(&self, at: usize) -> bool {
         let before = self.word(at.wrapping_sub(1));

@@ -169,21 +169,26 @@ fn finished(service: Result<Result<(), StartError>, JoinError>) -> Result<(), Fa
     Ok(service.map_err(anyhow::Error::from)??)
 }
 
-/// What ends the demo: Ctrl-C, or the word of whoever runs it.
+/// What ends the demo: Ctrl-C, the word of whoever runs it, or a terminal that
+/// was closed. Each leaves nothing behind.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
     fn listen() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        let [interrupt, terminate, hang_up] =
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+        Ok(Self { interrupt: interrupt?, terminate: terminate?, hang_up: hang_up? })
     }
 
     async fn any(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
         }
     }
 }
