@@ -1,14 +1,82 @@
 //! Links from one post to another by its file, as generators allow them: they
 //! become the address of that post.
 
-use super::dialect::Place;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
 use super::flaw::Flaw;
 use super::markup::{self, Token};
 use super::names::Name;
-use super::post::{self, Setting};
+use super::post::{self, Setting, Source};
 use super::sanitise::escape;
-use super::walk::Kind;
-use super::{MAX_BYTES, address, fields, front};
+use super::scan;
+use super::walk::Found;
+use super::{Known, Scan};
+
+/// Every file the walk found, and the addresses that are known. A link leads
+/// to these alone: never through a link of the file system, or out of the archive.
+#[derive(Default)]
+pub(super) struct Files {
+    found: HashMap<String, Found>,
+    /// Of files that are as they were, and of those asked for.
+    addresses: Mutex<HashMap<String, Option<String>>>,
+}
+
+/// What links between files are written with, in every generator.
+const MARKS: [&str; 9] = [".md", "{filename}", "|filename|", "@/", "post_", "{% link", "{%- link", "ref ", ".html"];
+
+/// More files than this are not looked for in every text: all are rendered again.
+const MANY: usize = 20;
+
+impl Files {
+    pub fn of(files: &[Found], known: &HashMap<String, Known>) -> Self {
+        let found: HashMap<String, Found> = files.iter().map(|found| (found.path.clone(), found.clone())).collect();
+        let unchanged =
+            known.iter().filter(|(path, known)| found.get(*path).is_some_and(|f| known.stamp == Some(f.stamp)));
+        let addresses = unchanged.map(|(path, known)| (path.clone(), Some(known.url.clone()))).collect();
+        Self { found, addresses: Mutex::new(addresses) }
+    }
+
+    /// The address of the post in a file.
+    fn address(&self, path: &str, set: Setting<'_>) -> Option<String> {
+        if let Some(address) = self.addresses.lock().unwrap_or_else(PoisonError::into_inner).get(path) {
+            return address.clone();
+        }
+        let address = self.found.get(path).and_then(|found| address_in(found, set));
+        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        addresses.insert(path.to_owned(), address.clone());
+        address
+    }
+
+    /// The unchanged files that may link to one whose address is new, another
+    /// one or none any more: they have to be rendered again.
+    pub fn stale(&self, scan: &Scan, known: &HashMap<String, Known>) -> Vec<Found> {
+        let read = scan.read.iter().map(|read| &read.entry);
+        let moved = read.filter(|entry| known.get(&entry.path).is_none_or(|known| known.url != entry.url));
+        let gone = known.keys().filter(|path| !self.found.contains_key(*path));
+        let paths = moved.map(|entry| &entry.path).chain(gone);
+        let names: HashSet<String> = paths.map(|path| Name::of(path).last).collect();
+        let unchanged = scan.unchanged.iter().filter_map(|path| self.found.get(path));
+        let names_one = |found: &&Found| {
+            let bytes = scan::bytes(found).ok().flatten().unwrap_or_default();
+            let text = String::from_utf8_lossy(&bytes);
+            MARKS.iter().any(|mark| text.contains(mark)) && names.iter().any(|name| text.contains(name.as_str()))
+        };
+        match names.len() {
+            0 => Vec::new(),
+            many if many > MANY => unchanged.cloned().collect(),
+            _ => unchanged.filter(names_one).cloned().collect(),
+        }
+    }
+}
+
+fn address_in(found: &Found, set: Setting<'_>) -> Option<String> {
+    let bytes = scan::bytes(found).ok()??;
+    let text = post::decode(&bytes).ok()?;
+    let source = Source { path: &found.path, kind: found.kind, beside_index: found.beside_index, bytes: &bytes };
+    let mut unsaid: Vec<Flaw> = Vec::new();
+    post::place_of(source, &text, set, &mut unsaid).ok().map(|placed| placed.url.into())
+}
 
 /// Endings a link may leave out.
 const ENDINGS: [&str; 7] = ["", ".md", ".markdown", ".mdx", ".html", "/index.md", "/index.mdx"];
@@ -30,9 +98,9 @@ pub(super) fn resolve(set: Setting<'_>, from: &str, target: &str) -> Option<Stri
         Some(bare.to_owned()),
     ];
     let found = places.into_iter().flatten().filter_map(|path| within(&path)).find_map(|path| {
-        ENDINGS.iter().map(|ending| format!("{path}{ending}")).find(|path| set.rules.root.join(path).is_file())
+        ENDINGS.iter().map(|ending| format!("{path}{ending}")).find(|path| set.files.found.contains_key(path))
     })?;
-    Some(address_of(set, &found)? + fragment)
+    Some(set.files.address(&found, set)? + fragment)
 }
 
 /// The path without `.` and `..`; `None` when it leaves the archive.
@@ -45,39 +113,6 @@ fn within(path: &str) -> Option<String> {
         }
     }
     (!parts.is_empty()).then(|| parts.join("/"))
-}
-
-/// The address of the post in a file of the archive.
-fn address_of(set: Setting<'_>, path: &str) -> Option<String> {
-    let full = set.rules.root.join(path);
-    let data = std::fs::symlink_metadata(&full).ok().filter(|data| data.is_file() && data.len() <= MAX_BYTES)?;
-    let kind = Kind::of(path.rsplit_once('.')?.1)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(data.len()).ok()?);
-    std::io::Read::read_to_end(&mut std::fs::File::open(full).ok()?, &mut bytes).ok()?;
-    let text = post::decode(&bytes).ok()?;
-    let mut matter = front::split(&text).ok()?.map(|(matter, _)| matter).unwrap_or_default();
-    let (folder, inside) = set.site.within(path)?;
-    matter.fill(set.site.dialect.defaults(set.site, &inside));
-    let habits = set.site.dialect.habits(set.site);
-    let mut unsaid: Vec<Flaw> = Vec::new();
-    let fields = fields::read(&matter, set.rules.zone, &habits, &mut unsaid).ok()?;
-    let name = Name::of(path);
-    let date = post::date(&fields, &name, set).ok()?;
-    let title = fields.title.clone().or_else(|| set.site.dialect.title(&name)).unwrap_or_default();
-    let slug = fields.slug.clone().unwrap_or_else(|| name.slug.clone());
-    let place = Place { folder, path: &inside, kind, beside_index: false };
-    let parts = address::Parts {
-        place,
-        name: &Name::of(&inside),
-        path: &name.path,
-        matter: &matter,
-        fields: &fields,
-        habits: &habits,
-        title: &title,
-        slug: &slug,
-        date,
-    };
-    address::of(parts, set, &mut unsaid).ok().map(String::from)
 }
 
 /// Turns links to files into links to posts; those that lead nowhere stay.
@@ -112,7 +147,13 @@ pub(super) fn relink(html: String, from: &str, set: Setting<'_>) -> String {
         let Token::Open { attributes, .. } = token else { continue };
         let value = markup::attribute(attributes, key).unwrap_or_default();
         match target(value, from, set) {
-            Some(address) => out.push_str(&piece.replacen(value, &escape(&address), 1)),
+            // By its place in the tag: another attribute may hold the same text.
+            Some(address) => {
+                let at = value.as_ptr().addr() - piece.as_ptr().addr();
+                out.push_str(&piece[..at]);
+                out.push_str(&escape(&address));
+                out.push_str(&piece[at + value.len()..]);
+            }
             None => out.push_str(piece),
         }
     }

@@ -6,11 +6,12 @@ use super::dialect::{Place, Site};
 use super::fields::{self, Fields};
 use super::flaw::{Flaw, quote};
 use super::front::{self, Matter, Value};
+use super::links::{self, Files};
 use super::markup::{self, Token};
 use super::names::{self, Addresses, Name};
 use super::tags::{self, Fuel, Language, Notes, Scope, Surroundings};
 use super::walk::Kind;
-use super::{Rules, address, dates, links, markdown, page, sanitise, text};
+use super::{Rules, address, dates, markdown, page, sanitise, text};
 use crate::domain::post::{Access, is_uri, slugify};
 use crate::domain::{Entry, Timestamp};
 
@@ -45,18 +46,38 @@ pub(super) struct Setting<'a> {
     pub rules: &'a Rules,
     pub addresses: &'a Addresses,
     pub site: &'a Site,
+    /// Every file there is, for the links between them.
+    pub files: &'a Files,
 }
 
-/// Reads one file; what is odd but clear enough to go on goes to `oddities`.
+/// A post before its text is rendered: where it will stand and what it says of
+/// itself.
+pub(super) struct Placed<'t> {
+    name: Name,
+    matter: Matter,
+    fields: Fields,
+    body: Body<'t>,
+    title: String,
+    slug: String,
+    date: Timestamp,
+    pub url: url::Url,
+}
+
+/// Reads the fields of a file and makes its address: the one rule there is,
+/// for the post itself and for links to it.
 ///
 /// # Errors
 /// The file is broken, or no post at all.
-pub(super) fn read(source: Source<'_>, set: Setting<'_>, oddities: &mut Vec<Flaw>) -> Result<Entry, No> {
-    let Source { path, kind, beside_index, bytes } = source;
-    let text = decode(bytes)?;
+pub(super) fn place_of<'t>(
+    source: Source<'_>,
+    text: &'t str,
+    set: Setting<'_>,
+    oddities: &mut Vec<Flaw>,
+) -> Result<Placed<'t>, No> {
+    let Source { path, kind, beside_index, .. } = source;
     let dialect = set.site.dialect;
     let name = Name::of(&dialect.called(set.site, path));
-    let (mut matter, body) = split(&text, kind, &name, beside_index)?;
+    let (mut matter, body) = split(text, kind, &name, beside_index)?;
     let (folder, inside) = set.site.within(path).unwrap_or(("", path.to_owned()));
     let place = Place { folder, path: &inside, kind, beside_index };
     matter.fill(dialect.defaults(set.site, &inside));
@@ -65,23 +86,39 @@ pub(super) fn read(source: Source<'_>, set: Setting<'_>, oddities: &mut Vec<Flaw
     dialect.complete(set.site, &place, &matter, &mut fields);
     fields.draft |= name.draft;
     let date = date(&fields, &name, set)?;
-    let (raw, heading) = rendered(body, &matter, &fields, source, set, oddities)?;
+    // As it is written: an address must not wait for what tags make of the text.
+    let is_titled = fields.title.is_some() || kind == Kind::Html || !dialect.has_heading_titles();
+    let heading = if is_titled { None } else { markdown::render(body.text, true).heading };
     let on_site = Name::of(&inside);
     let title = title(&fields, heading.or_else(|| dialect.title(&on_site)), oddities)?;
     let slug = slug(&fields, &name, &title, oddities)?;
-    let (matter, habits) = (&matter, &habits);
     let parts = address::Parts {
         place,
         name: &on_site,
         path: &name.path,
-        matter,
+        matter: &matter,
         fields: &fields,
-        habits,
+        habits: &habits,
         title: &title,
         slug: &slug,
         date,
     };
     let url = address::of(parts, set, oddities)?;
+    Ok(Placed { name, matter, fields, body, title, slug, date, url })
+}
+
+/// Reads one file; what is odd but clear enough to go on goes to `oddities`.
+///
+/// # Errors
+/// The file is broken, or no post at all.
+pub(super) fn read(source: Source<'_>, set: Setting<'_>, oddities: &mut Vec<Flaw>) -> Result<Entry, No> {
+    let Source { path, kind, bytes, .. } = source;
+    let text = decode(bytes)?;
+    let Placed { name, matter, mut fields, body, title, slug, date, url } = place_of(source, &text, set, oddities)?;
+    let (matter, dialect) = (&matter, set.site.dialect);
+    let (raw, heading) = rendered(body, matter, &fields, source, set, oddities)?;
+    let heading = heading.filter(|_| fields.title.is_none()).map(|words| text::one_line(&words));
+    let title = heading.filter(|words| !words.is_empty()).map_or(title, |w| text::shorten(&w, text::TITLE_LIMIT));
     let html = sanitise::sanitise(&raw, &url)?;
     if dialect.tags() == Language::Unknown {
         name_template_tag(&html, &text, oddities);

@@ -22,7 +22,12 @@ fn try_read(path: &str, bytes: &[u8]) -> (Result<Entry, No>, Vec<String>) {
     let source = Source { path, kind, beside_index: path.starts_with("bundle/"), bytes };
     let entry = super::read(
         source,
-        Setting { rules: &rules, addresses: &addresses, site: &Site::of(std::path::Path::new("posts"), Some("plain")) },
+        Setting {
+            rules: &rules,
+            addresses: &addresses,
+            site: &Site::of(std::path::Path::new("posts"), Some("plain")),
+            files: &Files::default(),
+        },
         &mut oddities,
     );
     (entry, oddities.into_iter().map(|flaw| flaw.reason).collect())

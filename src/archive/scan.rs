@@ -1,6 +1,6 @@
 //! One look at the archive: what is new, what is as it was, what must wait.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read as _};
 use std::num::NonZero;
@@ -8,6 +8,7 @@ use std::thread;
 
 use super::dialect::{Place, Site, Take};
 use super::flaw::Flaw;
+use super::links::Files;
 use super::post::{self, No, Setting, Source};
 use super::walk::{self, Found};
 use super::{Archive, Known, MAX_BYTES, Read, Scan, collide};
@@ -36,11 +37,21 @@ pub(super) fn scan(archive: &Archive, known: &HashMap<String, Known>, now: Times
     for (path, fault) in walk.closed {
         shut(&mut scan, known, path, fault);
     }
+    let files = Files::of(&walk.files, known);
     let posts = posts(&mut scan, walk.files, known, &site);
     let fresh = sort(&mut scan, posts, known, now);
-    let set = Setting { rules: &archive.rules, addresses: &archive.addresses, site: &site };
+    let set = Setting { rules: &archive.rules, addresses: &archive.addresses, site: &site, files: &files };
     for (found, seen) in fresh.iter().zip(read_all(&fresh, set)) {
         take(&mut scan, known, found, settled(seen, now));
+    }
+    let stale = files.stale(&scan, known);
+    let again: HashSet<&str> = stale.iter().map(|found| found.path.as_str()).collect();
+    scan.unchanged.retain(|path| !again.contains(path.as_str()));
+    for (found, seen) in stale.iter().zip(read_all(&stale, set)) {
+        take(&mut scan, known, found, settled(seen, now));
+    }
+    if !stale.is_empty() {
+        scan.read.sort_by(|a, b| a.entry.path.cmp(&b.entry.path));
     }
     if identity_of(archive)? != before {
         return Err(Fault::new(root.display().to_string(), "the archive was exchanged while it was read"));
@@ -141,7 +152,7 @@ fn read(found: &Found, set: Setting<'_>) -> Seen {
 
 /// The bytes of a file, if it is the same from first to last: found, opened,
 /// read. A link put in its place meanwhile is another file.
-fn bytes(found: &Found) -> std::io::Result<Option<Vec<u8>>> {
+pub(super) fn bytes(found: &Found) -> std::io::Result<Option<Vec<u8>>> {
     let outside = std::fs::symlink_metadata(&found.full)?;
     if !outside.is_file() {
         return Ok(None);

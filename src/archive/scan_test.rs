@@ -99,7 +99,8 @@ fn a_file_that_changed_since_it_was_found_waits() {
     let folder = folder(&[("a.md", &post("A"))]);
     let archive = archive_at(folder.path());
     let site = Site::of(folder.path(), None);
-    let set = Setting { rules: &archive.rules, addresses: &archive.addresses, site: &site };
+    let files = Files::default();
+    let set = Setting { rules: &archive.rules, addresses: &archive.addresses, site: &site, files: &files };
     let found = walk::walk(folder.path(), &archive.filter, &|_| true).unwrap().files.remove(0);
     assert!(matches!(read(&found, set), Seen::Post(..)));
     put(&folder, "a.md", "---\ntitle: half");
@@ -114,7 +115,8 @@ fn a_link_put_in_the_place_of_a_file_is_not_followed() {
     let folder = folder(&[("a.md", &post("A")), ("secret.txt", &post("A"))]);
     let archive = archive_at(folder.path());
     let site = Site::of(folder.path(), None);
-    let set = Setting { rules: &archive.rules, addresses: &archive.addresses, site: &site };
+    let files = Files::default();
+    let set = Setting { rules: &archive.rules, addresses: &archive.addresses, site: &site, files: &files };
     let found = walk::walk(folder.path(), &archive.filter, &|_| true).unwrap().files.remove(0);
     std::fs::remove_file(&found.full).unwrap();
     std::os::unix::fs::symlink(folder.path().join("secret.txt"), &found.full).unwrap();
@@ -252,4 +254,43 @@ fn topics_of_one_address_and_ids_unfit_for_feeds_are_told() {
     assert_eq!(topics, ["c", "c-plus-plus", "c-sharp", "web-dev", "what"]);
     assert_eq!(said(&scan.warnings).len(), 1, "{:?}", scan.warnings);
     assert!(said(&scan.warnings)[0].starts_with("a.md:4: the id `note: two words` cannot"), "{:?}", scan.warnings);
+}
+
+#[test]
+fn links_between_posts_follow_their_targets_and_never_leave_the_archive() {
+    let folder = folder(&[
+        ("a.md", "---\ntitle: A\ndate: 2024-05-31\n---\n[b](2024-06-01-b.md) [s](secret.md) [c](c.md)\n"),
+        ("2024-06-01-b.md", "# Beta\n\nText.\n"),
+        ("other.md", &post("Other")),
+    ]);
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("secret.md"), post("Secret")).unwrap();
+    std::os::unix::fs::symlink(outside.path().join("secret.md"), folder.path().join("secret.md")).unwrap();
+    let html =
+        |scan: &Scan| scan.read.iter().find(|read| read.entry.path == "a.md").map(|read| read.entry.html.clone());
+    let first = look(&folder, &HashMap::new());
+    let said = html(&first).unwrap();
+    let own =
+        |scan: &Scan, path: &str| scan.read.iter().find(|read| read.entry.path == path).unwrap().entry.url.clone();
+    assert!(said.contains(&format!("href=\"{}\"", own(&first, "2024-06-01-b.md"))), "{said}");
+    assert!(!said.contains("2024/05/secret"), "{said}");
+    // The target moves, and one that was missing comes: who links to them is rendered again, others are not.
+    put(&folder, "2024-06-01-b.md", "---\nslug: elsewhere\n---\n# Beta\n\nText.\n");
+    let second = look(&folder, &remember(&first));
+    assert_eq!(paths(&second), ["2024-06-01-b.md", "a.md"]);
+    assert!(html(&second).unwrap().contains("/2024/06/elsewhere/"));
+    let mut known = remember(&first);
+    known.extend(remember(&second));
+    put(&folder, "c.md", &post("C"));
+    let third = look(&folder, &known);
+    assert_eq!((paths(&third), third.unchanged.len()), (vec!["a.md", "c.md"], 2));
+    assert!(html(&third).unwrap().contains("/2024/05/c/"));
+}
+
+#[test]
+fn a_link_is_changed_and_nothing_else_in_its_tag() {
+    let text = "---\ntitle: A\ndate: 2024-05-31\n---\n<a title=\"b.md\" href=\"b.md\">b</a>\n";
+    let scan = look(&folder(&[("a.md", text), ("b.md", &post("B"))]), &HashMap::new());
+    let html = &scan.read[0].entry.html;
+    assert!(html.contains("title=\"b.md\"") && html.contains("href=\"https://example.org/2024/05/b/\""), "{html}");
 }
