@@ -1,7 +1,5 @@
 //! Stopping, in order and not, and what the next run makes of it.
 
-use std::io::Write;
-use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +8,8 @@ use postroom::domain::Cadence;
 use postroom::domain::delivery::State as Row;
 use postroom::domain::edition::State;
 use postroom::domain::time::Span;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::office::{Office, Setup, at};
@@ -208,14 +208,18 @@ async fn a_stop_ends_the_leasing_at_once_though_a_page_is_still_being_asked_for(
     let names = crowd(30);
     let office =
         sealed(Setup { script, ..Setup::default() }, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut ctx = Arc::into_inner(office.another_context().await).unwrap();
     ctx.settings.http.listen = listen;
     let stop = CancellationToken::new();
     let serving = tokio::spawn(app::serve(Arc::new(ctx), stop.clone()));
     gate.reached_by(3).await;
-    let mut reader = TcpStream::connect(listen).unwrap();
-    reader.write_all(b"POST /subscribe HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf").unwrap();
+    let mut reader = TcpStream::connect(listen).await.unwrap();
+    let head = "POST /subscribe HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n";
+    reader.write_all(format!("{head}Expect: 100-continue\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    reader.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100", "the rest of it is awaited");
     stop.cancel();
     gate.open();
     office.until("nothing is in hand", async || office.books.in_hand().await == 0).await;

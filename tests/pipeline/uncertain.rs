@@ -73,6 +73,8 @@ async fn a_lost_answer_is_made_good_though_nothing_ran_for_days() {
     let mut office = edition(Setup { script: loses(1, Act::HangUp), ..Setup::default() }).await;
     office.stop().await;
     office.wait(Span::days(5));
+    office.tend().await;
+    assert_eq!(office.books.entry("lost").await.state, Row::Queued);
     office.start().await;
     office.hand_over().await;
     assert_eq!((office.got("lost"), office.editions().await[0].state), (vec!["alpha".to_owned()], State::Finished));
