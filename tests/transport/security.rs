@@ -3,6 +3,9 @@
 use postroom::domain::delivery::{Outcome, Phase};
 use postroom::transport::relay::Tls;
 use postroom::transport::{RelayConfig, Route, open};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 
 use super::{assert_report, config, hasty, send_one};
 use crate::faultsink::tls::{AUTHORITY, Certificate, Tls as Offer};
@@ -43,6 +46,39 @@ async fn a_login_goes_over_tls_by_every_mechanism() {
             assert_eq!(sink.accepted()[0].bytes, super::MAIL, "{mechanisms} {tls:?}");
         }
     }
+}
+
+/// Passes one connection on to the sink; afterwards, the length of every TLS record of ours.
+async fn eavesdrop(sink: &Sink) -> (u16, JoinHandle<Vec<usize>>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let (port, relay) = (listener.local_addr().unwrap().port(), sink.addr);
+    let records = tokio::spawn(async move {
+        let (mut from_us, mut to_us) = listener.accept().await.unwrap().0.into_split();
+        let (mut from_relay, mut to_relay) = TcpStream::connect(relay).await.unwrap().into_split();
+        tokio::spawn(async move { tokio::io::copy(&mut from_relay, &mut to_us).await });
+        let (mut records, mut head) = (Vec::new(), [0; 5]);
+        while from_us.read_exact(&mut head).await.is_ok() {
+            let mut record = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
+            from_us.read_exact(&mut record).await.unwrap();
+            to_relay.write_all(&[&head[..], &record].concat()).await.unwrap();
+            records.push(record.len());
+        }
+        records
+    });
+    (port, records)
+}
+
+#[tokio::test]
+async fn the_dot_is_not_given_to_tls_before_the_content_has_left() {
+    let sink = faultsink::start(Script::new().tls(Offer::implicit(Certificate::Good))).await;
+    let (port, records) = eavesdrop(&sink).await;
+    let mut config = over(&sink, Tls::Implicit);
+    config.route = Route::Smtp { host: "localhost".into(), port, tls: Tls::Implicit };
+    let report = send_one(config).await;
+    assert_report(&report, Outcome::Accepted, Phase::Dot, "250");
+    let records = records.await.unwrap();
+    // The kind of a record and its seal take 17 bytes (RFC 8446 section 5.2). Every command is longer than a dot.
+    assert!(records.contains(&(".\r\n".len() + 17)), "{records:?}");
 }
 
 #[tokio::test]
