@@ -166,8 +166,8 @@ pub struct Mail {
     pub reply_to: Option<Address>,
     /// Envelope sender; `from` when none was given.
     pub bounce_address: Address,
-    /// Where mail that asks to be unsubscribed goes, when somebody reads it there.
-    pub unsubscribe_address: Option<Address>,
+    /// Where mail that asks to be unsubscribed goes; where answers go when none was given.
+    pub unsubscribe_address: Address,
     /// What an edition shows of each post.
     pub content: Content,
     /// Pattern of the address of a post's comments, slots `{url}` and `{slug}`.

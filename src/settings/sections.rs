@@ -134,13 +134,13 @@ fn mail(reader: &Reader<'_>, site: Option<&Site>) -> Option<Mail> {
     if from.as_ref().is_some_and(|(_, address)| is_example(address.domain())) {
         section.warn("from", "this is the example's address", "write an address of your own domain");
     }
-    let (from_name, from) = from?;
+    let ((from_name, from), reply_to) = (from?, reply_to?);
     Some(Mail {
         from_name: from_name.or_else(|| site.map(|site| site.title.clone()))?,
-        reply_to: reply_to?,
         bounce_address: bounce_address?.unwrap_or_else(|| from.clone()),
+        unsubscribe_address: unsubscribe_address?.or_else(|| reply_to.clone()).unwrap_or_else(|| from.clone()),
+        reply_to,
         from,
-        unsubscribe_address: unsubscribe_address?,
         content: content?,
         comments_url: comments_url?,
         expire: expire?,

@@ -93,12 +93,12 @@ async fn edition(ctx: &Context, variants: &Variants, leased: &Leased, head: Head
     };
     let mail = &ctx.settings.mail;
     let list_id = format!("{}.{}", newsletter.id, mail.from.domain());
-    let mailto = mail.unsubscribe_address.as_ref().map(|address| format!("mailto:{address}?subject=unsubscribe"));
+    let mailto = format!("mailto:{}?subject=unsubscribe", mail.unsubscribe_address);
     let number = leased.edition.map(|number| number.to_string());
     let head = Head {
         subject: &frozen.subject,
         list: Some(List { title: &newsletter.title, id: &list_id }),
-        unsubscribe: Some(Unsubscribe { url: &values.unsubscribe_url, mailto: mailto.as_deref() }),
+        unsubscribe: Some(Unsubscribe { url: &values.unsubscribe_url, mailto: Some(&mailto) }),
         edition: number.as_deref(),
         ..head
     };

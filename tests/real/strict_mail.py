@@ -69,8 +69,8 @@ def edition_findings(message):
     if message["List-Id"] is None or not re.search(r"<[^<>@\s]+\.[^<>@\s]+>$", str(message["List-Id"])):
         yield "no List-Id"
     ways = re.findall(r"<([^>]+)>", str(message["List-Unsubscribe"]))
-    if not any(way.startswith("https://") for way in ways):
-        yield f"List-Unsubscribe lacks https: {ways}"
+    if not any(way.startswith("https://") for way in ways) or not any(way.startswith("mailto:") for way in ways):
+        yield f"List-Unsubscribe lacks https or mailto: {ways}"
     if str(message["List-Unsubscribe-Post"]) != "List-Unsubscribe=One-Click":
         yield "List-Unsubscribe-Post is not that of RFC 8058"
 
