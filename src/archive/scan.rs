@@ -116,7 +116,7 @@ enum Seen {
     Restless,
 }
 
-/// Reads files, on two threads when there are many.
+/// Reads files, on up to four threads when there are many.
 fn read_all(files: &[Found], set: Setting<'_>) -> Vec<Seen> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(4);
     if files.len() < FEW || threads < 2 {

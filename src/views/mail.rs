@@ -11,8 +11,6 @@ use super::words::Words;
 /// Encoded HTML above this many bytes is shortened: Gmail shows about 102,000
 /// and hides the rest, the unsubscribe link first.
 pub const MOST: usize = 90_000;
-/// Encoded HTML above this many bytes deserves a warning.
-pub const MUCH: usize = 75_000;
 /// What filling the personal fields may add, in encoded bytes.
 const PERSONAL: usize = 1_000;
 

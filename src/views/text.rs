@@ -91,8 +91,7 @@ fn footer(words: &Words, sheet: &Sheet) -> Vec<String> {
     lines
 }
 
-/// Capitals stand for the size of a heading. Turkish and Azeri have two letters
-/// i; a title that capitals would make longer or that has none stays.
+/// Capitals stand for the size of a heading. Turkish and Azeri have two letters i.
 fn capitals(title: &str, language: &str) -> String {
     if matches!(language.split('-').next(), Some("tr" | "az")) {
         return title.replace('i', "İ").to_uppercase();
