@@ -31,7 +31,7 @@ struct Picture {
 /// How fast an edition leaves.
 struct Pace {
     per_minute: i64,
-    done_by: Timestamp,
+    done_by: Option<Timestamp>,
 }
 
 /// Looks once, or again and again.
@@ -64,11 +64,12 @@ async fn watch(desk: &Desk, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 async fn look(desk: &Desk, now: Timestamp) -> Result<Picture, Failure> {
+    let outbox = desk.store.outbox().await?;
     let mut open = Vec::new();
     for edition in desk.store.open_editions().await? {
         let tally = desk.store.tally(edition.number).await?;
         let pace = match edition.state {
-            State::Sending => pace(desk, &edition, &tally, now).await?,
+            State::Sending => pace(desk, &edition, tally.open(), outbox.deferred, now).await?,
             _ => None,
         };
         open.push((edition, tally, pace));
@@ -85,19 +86,27 @@ async fn look(desk: &Desk, now: Timestamp) -> Result<Picture, Failure> {
         open,
         last,
         next: desk.store.next_slots().await?,
-        outbox: desk.store.outbox().await?,
+        outbox,
         waiting: Waiting::look(desk, now).await?,
         subscriptions: desk.store.subscription_counts().await?,
     })
 }
 
-async fn pace(desk: &Desk, edition: &Edition, tally: &Tally, now: Timestamp) -> Result<Option<Pace>, Failure> {
+/// How fast it goes, while there is anything but what the relay has put off;
+/// and when it is done, as long as nothing is: that goes by the back-off.
+async fn pace(
+    desk: &Desk,
+    edition: &Edition,
+    open: i64,
+    deferred: i64,
+    now: Timestamp,
+) -> Result<Option<Pace>, Failure> {
     let per_minute = desk.store.accepted_since(edition.number, now.minus(Span::minutes(1))).await?;
-    if per_minute == 0 {
+    if per_minute == 0 || open <= deferred {
         return Ok(None);
     }
-    let left = Span(tally.open().saturating_mul(60_000) / per_minute);
-    Ok(Some(Pace { per_minute, done_by: now.plus(left) }))
+    let left = Span(open.saturating_mul(60_000) / per_minute);
+    Ok(Some(Pace { per_minute, done_by: (deferred == 0).then(|| now.plus(left)) }))
 }
 
 fn json(picture: &Picture, out: &mut dyn Write) -> Result<(), Failure> {
@@ -198,8 +207,10 @@ fn sentence(desk: &Desk, edition: &Edition, tally: &Tally, pace: Option<&Pace>) 
             }
             if let Some(pace) = pace {
                 let zone = desk.settings.site.timezone;
-                let by = pace.done_by.in_zone(zone).format("%H:%M");
-                text.push_str(&format!(". {}/min, done about {by} {zone}", output::number(pace.per_minute)));
+                text.push_str(&format!(". {}/min", output::number(pace.per_minute)));
+                if let Some(by) = pace.done_by {
+                    text.push_str(&format!(", done about {} {zone}", by.in_zone(zone).format("%H:%M")));
+                }
             }
             text
         }

@@ -126,8 +126,12 @@ fn the_demo_shows_a_digest_takes_readers_in_and_out_and_sends_what_is_dropped_in
         later.collect::<Vec<_>>()
     );
 
-    let story = run(postroom().args(["why", "gone@example.org", "--config"]).arg(demo.folder().join("postroom.toml")));
+    let settings = demo.folder().join("postroom.toml");
+    let story = run(postroom().args(["why", "gone@example.org", "--config"]).arg(&settings));
     assert!(story.contains("550 5.1.1"), "{story}");
+    let status = run(postroom().args(["status", "--config"]).arg(&settings));
+    let left = "Sending edition 1: 25 of 28 accepted, 1 failed, 2 left\n";
+    assert!(status.contains(left) && status.contains("2 deferred"), "no end is foretold for what is put off: {status}");
 
     let folder = demo.folder();
     demo.serve.take().expect("running").stop();
