@@ -70,8 +70,8 @@
 //! - **What is due is a stored row.** Ticks only say that time has passed, so a
 //!   restart neither skips nor doubles anything.
 //! - **One clock, one source of chance:** [`system`]. Everybody else is given
-//!   `now` and bytes, so that tests can give others. The same row gives the same
-//!   message, byte for byte.
+//!   `now` and bytes, so that tests can give others. While the settings stay as
+//!   they are, the same row gives the same message, byte for byte.
 //! - **GET changes nothing**, links are built from the settings alone, a token
 //!   does the one job it was made for ([`domain::token`]).
 //! - **A bad post, page or row is a [`domain::Fault`]** with its place, line and

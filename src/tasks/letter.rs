@@ -1,6 +1,7 @@
 //! A leased delivery -> the envelope and the bytes of its message. The same row
-//! gives the same bytes at every attempt: its Date is when it was written to
-//! the outbox, its tokens and Message-ID follow from its row.
+//! gives the same bytes at every attempt, while the settings stay as they are:
+//! its Date is when it was written to the outbox, its tokens and Message-ID
+//! follow from its row and the first key.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

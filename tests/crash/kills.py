@@ -77,12 +77,17 @@ def at_rare_points(make, times):
                 blog.start()
                 finish(blog, figures)
                 blog.stop()
-        blog.start()
-        finish(blog, figures)
-        blog.stop()
-        left |= {one: float("inf") for one, in blog.rows(GONE) if one not in left}
-        audit(blog, figures, left)
+        settle(blog, figures, left)
     return figures
+
+
+def settle(blog, figures, left):
+    """Lets everything go out once more, stops, and holds the books to the promise."""
+    blog.start()
+    finish(blog, figures)
+    blog.stop()
+    left |= {one: float("inf") for one, in blog.rows(GONE) if one not in left}
+    audit(blog, figures, left)
 
 
 # Who left without an answer that reached us.
@@ -120,11 +125,7 @@ def at_any_moment(make, times):
             figures.crashes += 1
             if random.random() < 0.1:
                 figures.worst("resume_seconds", resume(blog))
-        blog.start()
-        finish(blog, figures)
-        blog.stop()
-        left |= {one: float("inf") for one, in blog.rows(GONE) if one not in left}
-        audit(blog, figures, left)
+        settle(blog, figures, left)
     return figures
 
 
