@@ -62,7 +62,8 @@ impl Content {
         dots::unstuffed(&self.wire)
     }
 
-    pub(super) fn wire(&self) -> &[u8] {
+    /// As it travels, leading dots doubled, the final dot not included.
+    pub fn wire(&self) -> &[u8] {
         &self.wire
     }
 }
