@@ -79,6 +79,46 @@ async fn published_files_are_served_with_their_validators() {
 }
 
 #[tokio::test]
+async fn a_range_is_not_given_and_no_reader_is_told_otherwise() {
+    let house = House::new().await;
+    let whole = house.get("/feed.xml").await;
+    assert_eq!(whole.header("accept-ranges"), "none");
+    let etag = whole.header("etag").to_owned();
+    for conditions in [vec![("range", "bytes=0-2")], vec![("range", "bytes=99-"), ("if-range", etag.as_str())]] {
+        let reply = house.ask("GET", "/feed.xml", &conditions, "").await;
+        assert_eq!((reply.status, reply.body.as_str()), (200, "<rss/>"), "{conditions:?}");
+    }
+    let known = [("range", "bytes=0-2"), ("if-none-match", etag.as_str())];
+    assert_eq!(house.ask("GET", "/feed.xml", &known, "").await.status, 304);
+}
+
+#[tokio::test]
+async fn only_who_asks_for_feeds_without_end_is_told_to_wait() {
+    let house = House::new().await;
+    let ask = async |from: &str| {
+        let request = Request::builder().uri("/feed.xml").extension(Peer(from.parse().unwrap()));
+        house.send(request.body(Body::empty()).unwrap()).await
+    };
+    // A service that reads forty feeds for its readers, from three addresses of one network, every hour for a day.
+    for _ in 0..24 {
+        for n in 0..120 {
+            assert_eq!(ask(["203.0.113.5", "203.0.113.6", "203.0.113.7"][n % 3]).await.status, 200);
+        }
+        house.wait(Span::hours(1));
+    }
+    let mut refused = Vec::new();
+    for _ in 0..2_400 {
+        refused.extend(Some(ask("198.51.100.1").await).filter(|reply| reply.status != 200));
+        house.wait(Span::seconds(1));
+    }
+    assert_eq!(ask("127.0.0.1").await.status, 200, "this machine is nobody's network");
+    assert!((800..1_000).contains(&refused.len()), "{}", refused.len());
+    let wait: u64 = refused[0].header("retry-after").parse().unwrap();
+    assert!(refused.iter().all(|reply| reply.status == 429) && (1..=6).contains(&wait), "{wait}");
+    assert_eq!(ask("203.0.113.5").await.status, 200, "others notice nothing");
+}
+
+#[tokio::test]
 async fn an_edition_is_shown_without_anybodys_links_and_only_once_it_has_gone_out() {
     let house = House::new().await;
     house.reader("jane@example.com", Status::Active).await;

@@ -18,6 +18,9 @@ const CACHE_CONTROL: &str = "public, max-age=300";
 /// Above this many bytes the slow brotli levels cost more than they save.
 const LARGE: usize = 1 << 20;
 
+/// Not the best there is: the levels above take several times as long for a few bytes.
+const ZSTD_LEVEL: i32 = 9;
+
 /// A file of the published site. Cloning shares the bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Asset {
@@ -29,7 +32,9 @@ pub struct Asset {
     pub gzip: Arc<[u8]>,
     /// The same, brotli (RFC 7932).
     pub brotli: Arc<[u8]>,
-    /// Strong validator of `body`, quoted. The other two forms have validators
+    /// The same, zstd (RFC 8878).
+    pub zstd: Arc<[u8]>,
+    /// Strong validator of `body`, quoted. The other three forms have validators
     /// of their own, as their bytes differ (RFC 9110 section 8.8.3.3).
     pub etag: String,
     /// When it last changed.
@@ -65,7 +70,15 @@ impl Asset {
         let hash = digest(&SHA256, &body);
         // 144 of the 256 bits: no reader or cache meets two bodies with the same.
         let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..18]));
-        Ok(Self { media_type, gzip: gzip(&body)?, brotli: brotli(&body)?, body: body.into(), etag, modified })
+        Ok(Self {
+            media_type,
+            gzip: gzip(&body)?,
+            brotli: brotli(&body)?,
+            zstd: zstd(&body)?,
+            body: body.into(),
+            etag,
+            modified,
+        })
     }
 
     /// The asset for `body`, sharing the prepared forms of `previous` where it
@@ -131,6 +144,8 @@ impl Asset {
         if is_known {
             return Answer { status: 304, headers, body: Arc::default() };
         }
+        // Said, so that nobody tries to resume: a part of a feed is of no use.
+        headers.push(("accept-ranges", "none".to_owned()));
         headers.push(("content-type", self.media_type.to_owned()));
         headers.push(("content-length", body.len().to_string()));
         if let Some(name) = name(coding) {
@@ -146,6 +161,7 @@ impl Asset {
             Coding::Identity => (&self.body, self.etag.clone()),
             Coding::Gzip => (&self.gzip, suffixed("-gz")),
             Coding::Brotli => (&self.brotli, suffixed("-br")),
+            Coding::Zstd => (&self.zstd, suffixed("-zs")),
         }
     }
 }
@@ -156,6 +172,7 @@ fn name(coding: Coding) -> Option<&'static str> {
         Coding::Identity => None,
         Coding::Gzip => Some("gzip"),
         Coding::Brotli => Some("br"),
+        Coding::Zstd => Some("zstd"),
     }
 }
 
@@ -163,6 +180,12 @@ fn gzip(body: &[u8]) -> std::io::Result<Arc<[u8]>> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::with_capacity(body.len() / 3), flate2::Compression::best());
     encoder.write_all(body)?;
     Ok(encoder.finish()?.into())
+}
+
+/// One frame that tells its size. At this level the window is 8 MiB at most,
+/// which every reader has to accept (RFC 9659).
+fn zstd(body: &[u8]) -> std::io::Result<Arc<[u8]>> {
+    Ok(zstd::bulk::compress(body, ZSTD_LEVEL)?.into())
 }
 
 fn brotli(body: &[u8]) -> std::io::Result<Arc<[u8]>> {
@@ -188,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn all_three_forms_are_the_same_body_with_validators_of_their_own() {
+    fn all_four_forms_are_the_same_body_with_validators_of_their_own() {
         let asset = asset();
         let mut unzipped = Vec::new();
         flate2::read::GzDecoder::new(&asset.gzip[..]).read_to_end(&mut unzipped).unwrap();
@@ -196,18 +219,21 @@ mod tests {
         let mut unpacked = Vec::new();
         brotli::BrotliDecompress(&mut &asset.brotli[..], &mut unpacked).unwrap();
         assert_eq!(unpacked, &asset.body[..]);
-        assert!(asset.gzip.len() < asset.body.len() && asset.brotli.len() < asset.body.len());
+        assert_eq!(zstd::bulk::decompress(&asset.zstd, asset.body.len()).unwrap(), &asset.body[..]);
+        for smaller in [&asset.gzip, &asset.brotli, &asset.zstd] {
+            assert!(smaller.len() < asset.body.len());
+        }
         assert_eq!(&asset.gzip[4..8], [0; 4], "gzip carries no time stamp");
 
         let seen: Vec<_> =
-            [None, Some("gzip"), Some("br")].map(|accept| asset.answer("GET", accept, None, None)).into();
+            [None, Some("gzip"), Some("br"), Some("zstd")].map(|accept| asset.answer("GET", accept, None, None)).into();
         let of = |name| seen.iter().map(|answer| header(answer, name).unwrap_or("")).collect::<Vec<_>>();
-        assert_eq!(of("content-encoding"), ["", "gzip", "br"]);
+        assert_eq!(of("content-encoding"), ["", "gzip", "br", "zstd"]);
         let stem = asset.etag.trim_matches('"');
-        assert_eq!(of("etag"), [format!("\"{stem}\""), format!("\"{stem}-gz\""), format!("\"{stem}-br\"")]);
+        assert_eq!(of("etag"), ["", "-gz", "-br", "-zs"].map(|suffix| format!("\"{stem}{suffix}\"")));
         assert_eq!(
             seen.iter().map(|a| a.body.clone()).collect::<Vec<_>>(),
-            [asset.body.clone(), asset.gzip.clone(), asset.brotli.clone()]
+            [&asset.body, &asset.gzip, &asset.brotli, &asset.zstd].map(Arc::clone)
         );
     }
 

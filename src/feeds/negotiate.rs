@@ -14,6 +14,8 @@ pub enum Coding {
     Gzip,
     /// RFC 7932.
     Brotli,
+    /// RFC 8878.
+    Zstd,
 }
 
 /// The coding to answer with, given `Accept-Encoding` (RFC 9110 section
@@ -29,10 +31,11 @@ pub fn coding(accept_encoding: Option<&str>) -> Option<Coding> {
     };
     let ranked = [
         (Coding::Brotli, weight(&["br"])),
+        (Coding::Zstd, weight(&["zstd"])),
         (Coding::Gzip, weight(&["gzip", "x-gzip"])),
         (Coding::Identity, weight(&["identity"])),
     ];
-    let refuses_identity = ranked[2].1 == Some(0);
+    let refuses_identity = ranked[3].1 == Some(0);
     let mut best: Option<(Coding, u16)> = None;
     for (coding, weight) in ranked {
         let weight = weight.unwrap_or(0);
@@ -109,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_coding_follows_the_weights_and_falls_back_to_none() {
-        use Coding::{Brotli, Gzip, Identity};
+        use Coding::{Brotli, Gzip, Identity, Zstd};
         let table = [
             (None, Some(Identity)),
             (Some(""), Some(Identity)),
@@ -125,7 +128,10 @@ mod tests {
             (Some("gzip;q=0.001"), Some(Gzip)),
             (Some("gzip;q=0, br;q=0"), Some(Identity)),
             (Some("*"), Some(Brotli)),
-            (Some("br;q=0, *"), Some(Gzip)),
+            (Some("br;q=0, *"), Some(Zstd)),
+            (Some("br;q=0, zstd;q=0, *"), Some(Gzip)),
+            (Some("gzip, deflate, br, zstd"), Some(Brotli)),
+            (Some("gzip, deflate, zstd"), Some(Zstd)),
             (Some("*;q=0"), None),
             (Some("*;q=0, identity"), Some(Identity)),
             (Some("identity;q=0"), None),

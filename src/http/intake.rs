@@ -93,7 +93,7 @@ impl Intake {
 /// Where a request came from. A proxy that is trusted is believed about the hop
 /// before it, the rightmost entry of `X-Forwarded-For` but for those of more
 /// such proxies; whatever stands left of that was written by others.
-fn client(http: &Http, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+pub fn client(http: &Http, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let lines = headers.get_all("x-forwarded-for").iter().rev();
     let entries = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
     let mut hops = entries.map_while(|entry| entry.trim().parse::<IpAddr>().ok());

@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use crate::domain::Timestamp;
 use crate::domain::time::Span;
 
-/// Networks remembered at once; a flood from more of them than this is
-/// refused as a whole rather than let memory grow.
+/// Networks remembered at once. A flood from more of them than this is refused
+/// as a whole, or let pass, rather than let memory grow.
 const NETWORKS: usize = 10_000;
 
 /// One site's neighbourhood: IPv4 /24, IPv6 /48.
@@ -40,14 +40,21 @@ impl From<IpAddr> for Network {
 pub struct Limiter {
     burst: i64,
     interval: Span,
+    /// Whether a network is let pass that there is no room to remember.
+    lets_strangers_pass: bool,
     /// When each network's bucket is full again.
     full_at: Mutex<HashMap<Network, Timestamp>>,
 }
 
 impl Limiter {
-    /// An empty memory.
+    /// An empty memory, closed to a flood of networks: for what costs others something.
     pub fn new(burst: i64, interval: Span) -> Self {
-        Self { burst, interval, full_at: Mutex::default() }
+        Self { burst, interval, lets_strangers_pass: false, full_at: Mutex::default() }
+    }
+
+    /// The same, open to a flood of networks: for what costs us little.
+    pub fn lenient(burst: i64, interval: Span) -> Self {
+        Self { lets_strangers_pass: true, ..Self::new(burst, interval) }
     }
 
     /// Takes one try.
@@ -59,7 +66,7 @@ impl Limiter {
         if full_at.len() >= NETWORKS && !full_at.contains_key(&network) {
             full_at.retain(|_, at| *at > now);
             if full_at.len() >= NETWORKS {
-                return Err(self.interval);
+                return if self.lets_strangers_pass { Ok(()) } else { Err(self.interval) };
             }
         }
         let capacity = Span(self.burst * self.interval.0);
@@ -107,11 +114,14 @@ mod tests {
 
     #[test]
     fn a_flood_of_networks_is_refused_rather_than_remembered() {
-        let limiter = Limiter::new(2, Span::minutes(1));
+        let (limiter, lenient) = (Limiter::new(2, Span::minutes(1)), Limiter::lenient(2, Span::minutes(1)));
         for n in 0..NETWORKS {
             let bytes = u16::try_from(n).unwrap().to_be_bytes();
-            assert!(limiter.take(Network::V4([10, bytes[0], bytes[1]]), Timestamp(0)).is_ok());
+            for limiter in [&limiter, &lenient] {
+                assert!(limiter.take(Network::V4([10, bytes[0], bytes[1]]), Timestamp(0)).is_ok());
+            }
         }
+        assert!((0..9).all(|_| lenient.take(network("203.0.113.5"), Timestamp(0)).is_ok()));
         assert!(limiter.take(network("203.0.113.5"), Timestamp(0)).is_err());
         assert!(limiter.take(network("203.0.113.5"), Timestamp(60_001)).is_ok());
     }

@@ -36,6 +36,7 @@ pub use server::serve;
 struct Web {
     ctx: Arc<Context>,
     tries: limit::Limiter,
+    polls: limit::Limiter,
     library: library::Library,
     files: Vec<(&'static str, Asset)>,
 }
@@ -52,11 +53,7 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/editions", get(reading::editions))
         .route("/editions/{number}", get(reading::edition))
         .route("/feeds", get(reading::feeds))
-        .route("/feed.xml", get(reading::published))
-        .route("/atom.xml", get(reading::published))
-        .route("/feed.json", get(reading::published))
-        .route("/feed.css", get(reading::published))
-        .route("/topics/{topic}/{file}", get(reading::published_topic))
+        .merge(feeds(&web))
         .route("/page.css", get(reading::file))
         .route("/icon.svg", get(reading::file))
         .route("/subscribe", get(joining::form).post(joining::subscribe))
@@ -74,6 +71,17 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .with_state(web)
 }
 
+/// What programs ask for again and again.
+fn feeds(web: &Shared) -> Router<Shared> {
+    Router::new()
+        .route("/feed.xml", get(reading::published))
+        .route("/atom.xml", get(reading::published))
+        .route("/feed.json", get(reading::published))
+        .route("/feed.css", get(reading::published))
+        .route("/topics/{topic}/{file}", get(reading::published_topic))
+        .route_layer(from_fn_with_state(Arc::clone(web), reading::polled))
+}
+
 impl Web {
     fn new(ctx: Arc<Context>) -> Self {
         let now = ctx.now();
@@ -86,6 +94,9 @@ impl Web {
             ctx,
             // Twenty tries an hour: a household or an office signing up, not a machine.
             tries: limit::Limiter::new(20, Span::minutes(3)),
+            // A reader asks once an hour or less; a service that reads for a whole city, for every
+            // feed of the site, stays far below. Once a second, on and on, is a mistake.
+            polls: limit::Limiter::lenient(1_000, Span::seconds(5)),
             library: library::Library::default(),
             files: css.into_iter().chain(icon).collect(),
         }

@@ -1,12 +1,15 @@
 //! Pages and files that are only read.
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, IF_MODIFIED_SINCE, IF_NONE_MATCH, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use axum::response::Response;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 
 use super::answer::{Answer, Failure, open_policy, page, public_page};
+use super::intake::{Peer, client};
+use super::limit::Network;
 use super::{Shared, Web};
 use crate::domain::Timestamp;
 use crate::domain::edition::{Edition, State as EditionState};
@@ -114,6 +117,20 @@ pub async fn feeds(State(web): State<Shared>) -> Answer {
 /// A slug as it stands in an address; letters of every script are allowed in it.
 fn encoded(slug: &str) -> String {
     url::form_urlencoded::byte_serialize(slug.as_bytes()).collect()
+}
+
+/// Refuses networks that ask for feeds without end. Programs on this machine, and
+/// a proxy that does not say for whom it speaks, are nobody's network.
+pub async fn polled(State(web): State<Shared>, request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<Peer>();
+    let client = peer.map(|peer| client(&web.ctx.settings.http, peer.0, request.headers()));
+    match client.filter(|client| !web.ctx.settings.http.trusts(*client)) {
+        Some(client) => match web.polls.take(Network::from(client), web.ctx.now()) {
+            Ok(()) => next.run(request).await,
+            Err(wait) => Failure::TooMany(wait).into_response(),
+        },
+        None => next.run(request).await,
+    }
 }
 
 /// A feed of all posts, or the style sheet of feeds.
