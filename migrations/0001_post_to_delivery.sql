@@ -21,7 +21,11 @@ CREATE TABLE posts (
     html           TEXT   NOT NULL,
     language       TEXT,
     words          BIGINT NOT NULL,
+    -- Who may read it in full, and where it appears at all.
     access         TEXT   NOT NULL,
+    reach          TEXT   NOT NULL,
+    -- In the place of its title, in the subject of a mail that it leads.
+    mail_subject   TEXT,
     file_size      BIGINT NOT NULL,
     file_modified  BIGINT NOT NULL,
     -- By which rules and version of ours: when these change, its file is read again.
@@ -53,6 +57,14 @@ CREATE TABLE post_authors (
     post_id  BIGINT NOT NULL REFERENCES posts (id),
     position BIGINT NOT NULL,
     name     TEXT   NOT NULL,
+    PRIMARY KEY (post_id, position)
+);
+
+-- The newsletters its author named, where some were: ids, known to the settings or not.
+CREATE TABLE post_newsletters (
+    post_id    BIGINT NOT NULL REFERENCES posts (id),
+    position   BIGINT NOT NULL,
+    newsletter TEXT   NOT NULL,
     PRIMARY KEY (post_id, position)
 );
 
@@ -156,6 +168,10 @@ CREATE TABLE editions (
     state         TEXT   NOT NULL,
     reason        TEXT,
     subject       TEXT   NOT NULL,
+    -- What its page for everybody is called; NULL where it has none: all it holds goes by mail alone.
+    public_subject TEXT,
+    -- That page, where it is not the largest variant as it is.
+    public_html   TEXT,
     audience      BIGINT NOT NULL,
     sealed        BIGINT NOT NULL,
     -- When the operator last let it go: doubts from before do not stop it again.

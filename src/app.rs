@@ -122,6 +122,7 @@ pub fn rules(settings: &Settings) -> Rules {
         site_url: settings.site.url.clone(),
         zone: settings.site.timezone,
         language: settings.site.language.clone(),
+        newsletters: settings.newsletters.iter().map(|newsletter| newsletter.id.clone()).collect(),
     }
 }
 

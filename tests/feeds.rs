@@ -37,6 +37,7 @@ fn post(id: i64, title: &str) -> Post {
         language: None,
         words: 2,
         access: Access::Public,
+        send: Default::default(),
     };
     Post {
         id,

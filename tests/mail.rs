@@ -193,6 +193,8 @@ fn sizes_are_far_from_where_inboxes_cut() {
 
 fn large(posts: usize, summary: usize) -> EditionMail {
     let post = |n: usize| PostItem {
+        subject: None,
+        extent: Default::default(),
         title: format!("Post {n}"),
         url: format!("https://example.org/{n}"),
         date: postroom::domain::Timestamp(1_779_433_200_000),

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use super::dates;
 use super::flaw::{Flaw, quote};
 use super::front::{Matter, Value};
+use super::orders::{self, Orders};
 use super::text;
 use crate::domain::Timestamp;
 use crate::domain::post::{Topic, slugify};
@@ -38,9 +39,6 @@ const LANGUAGE: Names = &["lang", "language", "locale"];
 const AUTHORS: Names = &["authors", "author", "by", "author_name"];
 const TOPICS: Names = &["tags", "tag", "categories", "category", "topics"];
 
-/// Who is to get a post, and how.
-const AUDIENCE: Names = &["access", "newsletter", "newsletters", "email_only", "feed_only"];
-
 /// The longest summary kept of what an author wrote, in characters.
 pub(super) const SUMMARY_LIMIT: usize = 1000;
 
@@ -55,6 +53,9 @@ pub(super) struct Habits {
     pub taxonomies: Vec<String>,
     /// Whether blanks part topics, as in Jekyll.
     pub blanks_part: bool,
+    /// The table in which authors keep fields of their own, beside those the
+    /// generator knows.
+    pub own: Option<&'static str>,
     /// Whether a day is the one the author wrote, whatever its zone, as in Hugo.
     pub is_as_written: bool,
 }
@@ -66,6 +67,7 @@ impl Default for Habits {
             hides: &[],
             taxonomies: Vec::new(),
             blanks_part: false,
+            own: None,
             is_as_written: false,
         }
     }
@@ -88,8 +90,8 @@ pub(super) struct Fields {
     pub language: Option<String>,
     pub topics: Vec<Topic>,
     pub authors: Vec<String>,
-    /// Why it must not be public, whatever its date.
-    pub withheld: Option<Flaw>,
+    /// How it is to be sent, and who may read it.
+    pub orders: Orders,
 }
 
 /// An address the author wrote out, and where.
@@ -121,7 +123,7 @@ pub(super) fn read(matter: &Matter, zone: Tz, habits: &Habits, oddities: &mut Ve
         language: reader.language(),
         topics: reader.topics(),
         authors: reader.authors(),
-        withheld: reader.withheld(),
+        orders: orders::read(matter, habits.own, reader.oddities)?,
     })
 }
 
@@ -178,21 +180,6 @@ impl<'a> Reader<'a> {
         let first = said.or_else(|| self.find(PUBLISH));
         let written_at = first.and_then(|(_, value)| dates::as_written(&word(value)?));
         Ok((date.max(publish), written_at))
-    }
-
-    /// The first word on who is to get the post that cannot be kept. To publish
-    /// it to everybody would be what its author said not to do.
-    fn withheld(&self) -> Option<Flaw> {
-        let restricts = |key: &str, value: &Value| match key {
-            "access" => !["public", "everyone", "all", "open", "free"].contains(&shown_word(value).as_str()),
-            "newsletter" => truth(value) == Some(false),
-            "newsletters" => true,
-            _ => truth(value) != Some(false),
-        };
-        let is_said = |key: &str| self.matter.get(key).is_some_and(|value| !is_nothing(value) && restricts(key, value));
-        let key = *AUDIENCE.iter().find(|key| is_said(key))?;
-        let flaw = self.flaw(key, format!("not published: Postroom cannot keep to `{key}` yet"));
-        Some(flaw.with_help("without that line it goes to everybody, in feeds and mail").withholding())
     }
 
     fn draft(&self) -> Result<bool, Flaw> {
@@ -340,7 +327,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The text of a value that is one, alone or in a list of one.
-fn word(value: &Value) -> Option<String> {
+pub(super) fn word(value: &Value) -> Option<String> {
     match value {
         Value::Text(text) => Some(text.trim().to_owned()),
         Value::Bool(truth) => Some(truth.to_string()),
@@ -356,7 +343,7 @@ fn is_same_name(a: &str, b: &str) -> bool {
 }
 
 /// `true`, and what older YAML and people write for it.
-fn truth(value: &Value) -> Option<bool> {
+pub(super) fn truth(value: &Value) -> Option<bool> {
     match word(value)?.to_lowercase().as_str() {
         "true" | "yes" | "on" | "y" | "1" => Some(true),
         "false" | "no" | "off" | "n" | "0" => Some(false),
@@ -364,11 +351,7 @@ fn truth(value: &Value) -> Option<bool> {
     }
 }
 
-fn shown_word(value: &Value) -> String {
-    word(value).unwrap_or_default().to_lowercase()
-}
-
-fn is_nothing(value: &Value) -> bool {
+pub(super) fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Text(text) => text.trim().is_empty(),
@@ -378,7 +361,7 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-fn kind(value: &Value) -> &'static str {
+pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "nothing",
         Value::Bool(_) => "true or false",
@@ -388,7 +371,7 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     word(value).map_or_else(|| kind(value).to_owned(), |text| quote(&text))
 }
 

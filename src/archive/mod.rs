@@ -27,6 +27,7 @@ mod links;
 mod markdown;
 mod markup;
 mod names;
+mod orders;
 mod page;
 mod post;
 mod sanitise;
@@ -75,6 +76,8 @@ pub struct Rules {
     pub zone: Tz,
     /// BCP 47 tag of posts that name none.
     pub language: String,
+    /// Ids of the newsletters there are, for posts that name some.
+    pub newsletters: Vec<String>,
 }
 
 /// What the configuration of a site's own generator says.

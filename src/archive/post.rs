@@ -123,14 +123,21 @@ pub(super) fn read(source: Source<'_>, set: Setting<'_>, oddities: &mut Vec<Flaw
     if dialect.tags() == Language::Unknown {
         name_template_tag(&html, &text, oddities);
     }
-    let withheld = fields.withheld.take();
-    fields.draft |= withheld.is_some();
-    oddities.extend(withheld);
+    let orders = std::mem::take(&mut fields.orders);
+    fields.draft |= orders.withheld.is_some();
+    oddities.extend(orders.withheld);
+    name_unknown(&orders.send.newsletters, matter, set.rules, oddities);
     if let Some(id) = fields.id.as_deref().filter(|id| !is_uri(id) && url::Url::parse(id).is_ok()) {
         let reason = format!("the id {} cannot stand in feeds: the post's first address does", quote(id));
         oddities.push(Flaw::new(reason).at(matter.line_of("id").or_else(|| matter.line_of("guid"))));
     }
-    let excerpt = excerpt_mark(matter, set).and_then(|mark| before_mark(body, &mark, kind, &url));
+    let summary = fields.summary.take().or_else(|| before_more(&raw, &url));
+    let summary = summary.or_else(|| before_mark(body, &excerpt_mark(matter, set)?, kind, &url));
+    // The first words of a post that is not for everybody are not, either.
+    let summary = summary.unwrap_or_else(|| match orders.access {
+        Access::Public => text::excerpt(&html),
+        Access::Subscribers => String::new(),
+    });
     let mut hash = [0; 32];
     hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     Ok(Entry {
@@ -144,14 +151,15 @@ pub(super) fn read(source: Source<'_>, set: Setting<'_>, oddities: &mut Vec<Flaw
         updated: fields.updated,
         expires: fields.expires,
         draft: fields.draft,
-        summary: before_more(&raw, &url).or(excerpt).or(fields.summary).unwrap_or_else(|| text::excerpt(&html)),
+        summary,
         words: text::words(&html),
         url: url.into(),
         html,
         topics: fields.topics,
         authors: fields.authors,
         language: fields.language.filter(|tag| !tag.eq_ignore_ascii_case(&set.rules.language)),
-        access: Access::Public,
+        access: orders.access,
+        send: orders.send,
     })
 }
 
@@ -215,6 +223,15 @@ fn value(name: &str, matter: &Matter, fields: &Fields, set: Setting<'_>) -> Opti
     match name.strip_prefix("page.").unwrap_or(name) {
         "title" => fields.title.as_deref().and_then(text),
         key => matter.get(key).cloned(),
+    }
+}
+
+/// Tells of newsletters that are named and that there are not.
+fn name_unknown(named: &[String], matter: &Matter, rules: &Rules, oddities: &mut Vec<Flaw>) {
+    for name in named.iter().filter(|name| !rules.newsletters.contains(name)) {
+        let line = matter.line_of("newsletters").or_else(|| matter.line_of("newsletter"));
+        let reason = format!("there is no newsletter {}: the post goes to none of that name", quote(name));
+        oddities.push(Flaw::new(reason).at(line).with_help("newsletters are named by their `id` in the settings"));
     }
 }
 

@@ -11,6 +11,7 @@ fn rules() -> Rules {
         site_url: "https://example.org".into(),
         zone: chrono_tz::Europe::Berlin,
         language: "en".into(),
+        newsletters: Vec::new(),
     }
 }
 
@@ -142,13 +143,23 @@ fn a_long_title_is_cut_and_told() {
 }
 
 #[test]
-fn the_summary_is_the_part_before_more_else_the_authors_else_the_first_paragraphs() {
-    let head = "---\ntitle: A\ndate: 2024-05-31\nsummary: Said.\n---\n";
+fn the_summary_is_the_authors_else_the_part_before_more_else_the_first_paragraphs() {
+    let head = "---\ntitle: A\ndate: 2024-05-31\n---\n";
+    let said = "---\ntitle: A\ndate: 2024-05-31\nsummary: Said.\n---\n";
+    assert_eq!(read("a.md", &format!("{said}One.\n\n<!--more-->\n\nTwo.")).summary, "Said.");
     assert_eq!(read("a.md", &format!("{head}One *two*.\n\nThree.\n\n<!--more-->\n\nFour.")).summary, "One two. Three.");
     assert_eq!(read("a.md", &format!("{head}One <!-- truncate --> two.")).summary, "One");
-    assert_eq!(read("a.md", &format!("{head}`<!--more-->` is code.")).summary, "Said.");
-    assert_eq!(read("a.md", &format!("{head}<!--more-->\n\nFour.")).summary, "Said.");
-    assert_eq!(read("a.md", "---\ntitle: A\ndate: 2024-05-31\n---\nOne.").summary, "One.");
+    assert_eq!(read("a.md", &format!("{head}`<!--more-->` is code.")).summary, "<!--more--> is code.");
+    assert_eq!(read("a.md", &format!("{head}<!--more-->\n\nFour.")).summary, "Four.");
+    assert_eq!(read("a.md", &format!("{head}One.")).summary, "One.");
+}
+
+#[test]
+fn the_first_words_of_a_post_for_subscribers_are_no_summary() {
+    let head = "---\ntitle: A\ndate: 2024-05-31\naccess: subscribers\n";
+    assert_eq!(read("a.md", &format!("{head}---\nHidden.")).summary, "");
+    assert_eq!(read("a.md", &format!("{head}---\nShown.\n\n<!--more-->\n\nHidden.")).summary, "Shown.");
+    assert_eq!(read("a.md", &format!("{head}summary: Said.\n---\nHidden.")).summary, "Said.");
 }
 
 #[test]

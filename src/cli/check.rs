@@ -11,8 +11,10 @@ use super::arguments::Read;
 use super::{Failure, Stage, failure, output};
 use crate::app;
 use crate::archive::{self, About, Archive};
-use crate::domain::Fault;
+use crate::domain::directives::Reach;
+use crate::domain::post::Access;
 use crate::domain::time::Span;
+use crate::domain::{Entry, Fault, Timestamp};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::system;
@@ -34,6 +36,32 @@ struct Posts {
     drafts: i64,
     scheduled: i64,
     expired: i64,
+    /// Of the public and the scheduled, what their authors say of their sending.
+    unmailed: i64,
+    feeds_only: i64,
+    mail_only: i64,
+    closed: i64,
+}
+
+impl Posts {
+    /// Counts one.
+    fn add(&mut self, entry: &Entry, now: Timestamp) {
+        match entry {
+            _ if entry.is_public(now) => self.public += 1,
+            _ if entry.draft => self.drafts += 1,
+            _ if entry.date > now => self.scheduled += 1,
+            _ => self.expired += 1,
+        }
+        if !entry.draft && entry.expires.is_none_or(|at| at > now) {
+            match entry.send.reach {
+                Reach::Everywhere => {}
+                Reach::Unmailed => self.unmailed += 1,
+                Reach::Feeds => self.feeds_only += 1,
+                Reach::Mail => self.mail_only += 1,
+            }
+            self.closed += i64::from(entry.access == Access::Subscribers);
+        }
+    }
 }
 
 /// Reads everything the way `serve` does and tells what is wrong.
@@ -85,15 +113,7 @@ fn posts(archive: &Archive, settings: &Settings, findings: &mut Findings) {
     findings.errors.extend(scan.faults.into_iter().map(at_home));
     findings.warnings.extend(scan.warnings.into_iter().map(at_home));
     let mut posts = Posts::default();
-    for read in &scan.read {
-        let entry = &read.entry;
-        match entry {
-            _ if entry.is_public(now) => posts.public += 1,
-            _ if entry.draft => posts.drafts += 1,
-            _ if entry.date > now => posts.scheduled += 1,
-            _ => posts.expired += 1,
-        }
-    }
+    scan.read.iter().for_each(|read| posts.add(&read.entry, now));
     if is_empty {
         let reason = format!("there is no post in the folder {}", settings.archive.path.display());
         let help = "is it the right one? posts are Markdown and HTML files: postroom config explain archive.include";
@@ -107,7 +127,11 @@ fn tell(findings: &Findings, read: &Read, out: &mut dyn Write) -> Result<(), Fai
         let object = |fault: &Fault| json!({"place": fault.place, "line": fault.line, "reason": fault.reason, "help": fault.help});
         let list = |faults: &[Fault]| faults.iter().map(object).collect::<Vec<_>>();
         let posts = findings.posts.as_ref().map(|posts| {
-            json!({"public": posts.public, "drafts": posts.drafts, "scheduled": posts.scheduled, "expired": posts.expired})
+            json!({
+                "public": posts.public, "drafts": posts.drafts, "scheduled": posts.scheduled, "expired": posts.expired,
+                "unmailed": posts.unmailed, "feeds_only": posts.feeds_only, "mail_only": posts.mail_only,
+                "subscribers_only": posts.closed,
+            })
         });
         let (errors, warnings) = (list(&findings.errors), list(&findings.warnings));
         return Ok(output::json(
@@ -129,6 +153,10 @@ fn tell(findings: &Findings, read: &Read, out: &mut dyn Write) -> Result<(), Fai
             (posts.drafts, "draft", "drafts"),
             (posts.scheduled, "in the future", "in the future"),
             (posts.expired, "expired", "expired"),
+            (posts.unmailed, "not mailed", "not mailed"),
+            (posts.feeds_only, "in feeds only", "in feeds only"),
+            (posts.mail_only, "by mail only", "by mail only"),
+            (posts.closed, "for subscribers", "for subscribers"),
         ];
         let others = others.iter().filter(|(n, ..)| *n > 0);
         let others: String = others.map(|(n, one, many)| format!(", {}", output::counted(*n, one, many))).collect();

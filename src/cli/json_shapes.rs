@@ -53,7 +53,8 @@ const SHAPES: &[(&str, &str)] = &[
         "postroom check",
         concat!(
             "{schema: 1, generator, errors: [FAULT], warnings: [FAULT],
-  posts: {public, drafts, scheduled, expired}}
+  posts: {public, drafts, scheduled, expired, unmailed, feeds_only, mail_only,
+    subscribers_only}}
 FAULT is ",
             fault!()
         ),

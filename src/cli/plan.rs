@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use super::arguments;
 use super::{Failure, Stage, output};
 use crate::context::Context;
-use crate::domain::{Cadence, Newsletter, Timestamp};
+use crate::domain::directives::Reach;
+use crate::domain::post::Access;
+use crate::domain::{Cadence, Entry, Newsletter, Post, Timestamp};
 use crate::tasks::compose::{self, Plan, Wanted};
 use crate::tasks::ingest;
 
@@ -119,9 +121,9 @@ fn text(ctx: &Context, plans: &[Plan<'_>], out: &mut dyn Write) -> Result<(), Fa
         }
         for variant in &plan.variants {
             writeln!(out, "  to {}:", output::number(variant.audience))?;
-            let row = |post: &crate::domain::Post| {
+            let row = |post: &Post| {
                 let date = post.entry.date.in_zone(ctx.settings.site.timezone).format("%-d %b").to_string();
-                vec![date, post.entry.title.clone()]
+                vec![date, post.entry.title.clone(), orders(&post.entry)]
             };
             output::table(out, "    ", &variant.posts.iter().map(row).collect::<Vec<_>>())?;
         }
@@ -130,6 +132,14 @@ fn text(ctx: &Context, plans: &[Plan<'_>], out: &mut dyn Write) -> Result<(), Fa
         }
     }
     Ok(())
+}
+
+/// What its author says of how a post is sent, or nothing.
+fn orders(entry: &Entry) -> String {
+    let mail_only = (entry.send.reach == Reach::Mail).then(|| "by mail only".to_owned());
+    let closed = (entry.access == Access::Subscribers).then(|| "for subscribers".to_owned());
+    let subject = entry.send.subject.as_ref().map(|subject| format!("subject: {subject}"));
+    [mail_only, closed, subject].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// `; skip 17 (12 suppressed, 5 paused)`, or nothing.
@@ -151,8 +161,15 @@ pub fn skipped(suppressed: i64, paused: i64) -> String {
 fn object(plan: &Plan<'_>) -> Value {
     let wanted = &plan.wanted;
     let variants = plan.variants.iter().map(|variant| {
-        let posts =
-            variant.posts.iter().map(|post| json!({"title": post.entry.title, "url": post.entry.url, "seq": post.seq}));
+        let post = |post: &Post| {
+            json!({
+                "title": post.entry.title, "url": post.entry.url, "seq": post.seq,
+                "mail_only": post.entry.send.reach == Reach::Mail,
+                "subscribers_only": post.entry.access == Access::Subscribers,
+                "email_subject": post.entry.send.subject,
+            })
+        };
+        let posts = variant.posts.iter().map(post);
         json!({"audience": variant.audience, "posts": posts.collect::<Vec<_>>()})
     });
     json!({

@@ -83,7 +83,7 @@ async fn edition(
 /// The newest public posts of the newsletter.
 async fn newest(ctx: &Context, plan: &Plan<'_>) -> Result<Vec<crate::domain::Post>, Failure> {
     let mut posts = ctx.store.public_posts(ctx.now()).await?;
-    posts.retain(|post| plan.wanted.newsletter.takes(&post.entry.topics));
+    posts.retain(|post| plan.wanted.newsletter.takes(&post.entry));
     posts.sort_by_key(|post| std::cmp::Reverse(post.entry.date));
     posts.truncate(if plan.wanted.cadence == Cadence::Each { 1 } else { SAMPLE });
     Ok(posts)

@@ -9,6 +9,7 @@ use super::stage::Desk;
 use super::waiting::Waiting;
 use super::{Failure, Stage, editions, output, subscribers};
 use crate::domain::delivery::State;
+use crate::domain::directives::Reach;
 use crate::domain::subscription::{Status, Subscription};
 use crate::domain::{Address, Post};
 use crate::store::{AttemptRow, DeliveryRow};
@@ -160,6 +161,11 @@ fn not_carried(desk: &Desk, post: &Post, subscriptions: &[Subscription], suppres
             format!("it is not public before {}", output::time(post.entry.date, zone))
         };
     };
+    match post.entry.send.reach {
+        Reach::Everywhere | Reach::Mail => {}
+        Reach::Unmailed => return "its author keeps it out of mail: newsletter: false".into(),
+        Reach::Feeds => return "its author keeps it out of mail: feed_only: true".into(),
+    }
     if !post.mailable {
         return "it is in the feeds only: it was in the archive before Postroom, or too old when it came".into();
     }
@@ -178,8 +184,12 @@ fn not_carried(desk: &Desk, post: &Post, subscriptions: &[Subscription], suppres
     }
     let topical =
         |topics: &[String]| topics.is_empty() || post.entry.topics.iter().any(|topic| topics.contains(&topic.slug));
-    if !newsletter.is_none_or(|newsletter| newsletter.takes(&post.entry.topics)) {
-        return format!("{} does not take its topics", subscription.newsletter);
+    if !newsletter.is_none_or(|newsletter| newsletter.takes(&post.entry)) {
+        let named = &post.entry.send.newsletters;
+        return match named.is_empty() {
+            true => format!("{} does not take its topics", subscription.newsletter),
+            false => format!("its author gives it to {} only", output::plain(&named.join(", "))),
+        };
     }
     if !topical(&subscription.topics) {
         return format!("only {} is wanted", subscription.topics.join(", "));

@@ -62,6 +62,8 @@ pub struct Edition {
     pub reason: Option<String>,
     /// Subject of its largest variant.
     pub subject: String,
+    /// What its page for everybody is called; `None` where it has none.
+    pub public_subject: Option<String>,
     /// How many deliveries were sealed with it.
     pub audience: i64,
     /// When it was sealed.

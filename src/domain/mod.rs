@@ -5,6 +5,7 @@
 pub mod address;
 pub mod cadence;
 pub mod delivery;
+pub mod directives;
 pub mod edition;
 pub mod fault;
 pub mod newsletter;

@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 
 use super::cadence::{Cadence, When};
-use super::post::Topic;
+use super::post::Entry;
 use super::time::{Span, Timestamp};
 
 /// A newsletter as the settings describe it.
@@ -36,9 +36,15 @@ pub struct Newsletter {
 }
 
 impl Newsletter {
-    /// Whether a post with these topics belongs to this newsletter.
-    pub fn takes(&self, topics: &[Topic]) -> bool {
-        self.topics.is_empty() || topics.iter().any(|t| self.topics.contains(&t.slug))
+    /// Whether a post belongs to this newsletter: its author's word, else its topics.
+    pub fn takes(&self, post: &Entry) -> bool {
+        let named = &post.send.newsletters;
+        let is_meant = if named.is_empty() {
+            self.topics.is_empty() || post.topics.iter().any(|topic| self.topics.contains(&topic.slug))
+        } else {
+            named.contains(&self.id)
+        };
+        is_meant && post.send.reach.is_mailed()
     }
 
     /// The clock time of a cadence; `None` for [`Cadence::Each`].

@@ -1,5 +1,6 @@
 //! A post: one entry of the archive, and what becoming public means.
 
+use super::directives::Directives;
 use super::time::Timestamp;
 
 /// One topic of a post: a tag or a category.
@@ -124,6 +125,8 @@ pub struct Entry {
     pub words: u32,
     /// Who may read it in full.
     pub access: Access,
+    /// How it is to be sent.
+    pub send: Directives,
 }
 
 impl Entry {

@@ -225,7 +225,8 @@ pub async fn confirm(State(web): State<Shared>, Path(token): Path<String>, intak
 /// The link to the preferences is for whoever confirmed just now: an old mail
 /// that was passed on must not give away more than it says.
 async fn welcome(web: &Web, subscription: &Subscription, newsletter: &Newsletter, is_new: bool) -> Answer {
-    let latest = web.ctx.store.latest_edition(&newsletter.id, web.ctx.now()).await?.map(|edition| line(web, edition));
+    let latest = web.ctx.store.latest_edition(&newsletter.id, web.ctx.now()).await?;
+    let latest = latest.and_then(|edition| line(web, edition));
     let (address, manage) = (subscription.address.masked(), web.path_of(Purpose::Manage, subscription.id));
     let manage = is_new.then_some(manage.as_str());
     let model =

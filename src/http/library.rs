@@ -20,7 +20,7 @@ pub struct Topic {
     pub latest: Timestamp,
 }
 
-/// Every public post as one line, newest first, and their topics by name.
+/// Every public post that has a page, as one line, newest first, and their topics by name.
 #[derive(Debug, Default)]
 pub struct Shelves {
     /// All public posts.
@@ -46,7 +46,9 @@ impl Library {
                 return Ok(Arc::clone(&kept.1));
             }
         }
-        let shelves = Arc::new(shelve(&ctx.store.public_posts(now).await?));
+        let mut posts = ctx.store.public_posts(now).await?;
+        posts.retain(|post| post.entry.send.reach.is_on_pages());
+        let shelves = Arc::new(shelve(&posts));
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (fingerprint, Arc::clone(&shelves));
         Ok(shelves)
     }

@@ -59,7 +59,7 @@ pub async fn post(State(web): State<Shared>, Path(slug): Path<String>) -> Answer
 /// `/editions`
 pub async fn editions(State(web): State<Shared>) -> Answer {
     let editions = web.ctx.store.editions(EDITIONS).await?;
-    let lines: Vec<_> = editions.into_iter().filter(has_gone_out).map(|edition| line(&web, edition)).collect();
+    let lines: Vec<_> = editions.into_iter().filter(has_gone_out).filter_map(|edition| line(&web, edition)).collect();
     Ok(public_page(edition_pages::editions(&web.site(), &lines).into_string()))
 }
 
@@ -68,18 +68,18 @@ fn has_gone_out(edition: &Edition) -> bool {
     matches!(edition.state, EditionState::Sending | EditionState::Paused | EditionState::Finished)
 }
 
-/// How lists and the welcome name an edition.
-pub fn line(web: &Web, edition: Edition) -> EditionLine {
+/// How lists and the welcome name an edition; not at all one without a page.
+pub fn line(web: &Web, edition: Edition) -> Option<EditionLine> {
     let newsletter = web.newsletter(&edition.newsletter).map(|newsletter| newsletter.title.clone());
-    EditionLine {
+    Some(EditionLine {
         number: edition.number,
-        subject: edition.subject,
+        subject: edition.public_subject?,
         newsletter: newsletter.unwrap_or(edition.newsletter),
         sealed: edition.sealed,
-    }
+    })
 }
 
-/// `/editions/N`: the mail as it was sent, with links for everybody where a
+/// `/editions/N`: the mail as it was sent, but for what is subscribers' alone, with links for everybody where a
 /// subscriber's own would stand.
 pub async fn edition(State(web): State<Shared>, Path(number): Path<String>) -> Answer {
     let unknown = Failure::Page(Fault::Unknown);
@@ -90,8 +90,8 @@ pub async fn edition(State(web): State<Shared>, Path(number): Path<String>) -> A
         EditionState::Cancelled => return Err(Failure::Page(Fault::EditionCancelled)),
         EditionState::Sending | EditionState::Paused | EditionState::Finished => {}
     }
-    let variant = web.ctx.store.edition_variant(number).await?.ok_or(unknown)?;
-    let mut response = public_page(edition_pages::public_copy(&web.site(), number, &variant.html));
+    let html = web.ctx.store.public_copy(number).await?.ok_or(unknown)?;
+    let mut response = public_page(edition_pages::public_copy(&web.site(), number, &html));
     open_policy(&mut response, "'unsafe-inline'");
     Ok(response)
 }

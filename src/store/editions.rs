@@ -25,7 +25,8 @@ pub struct Variant {
     pub text: String,
 }
 
-const EDITION: &str = "SELECT number, newsletter_id, cadence, slot, newest_seq, state, reason, subject, audience,
+const EDITION: &str =
+    "SELECT number, newsletter_id, cadence, slot, newest_seq, state, reason, subject, public_subject, audience,
         sealed, finished FROM editions";
 
 fn select(tail: &'static str) -> AssertSqlSafe<String> {
@@ -78,13 +79,14 @@ impl Store {
         rows.iter().map(|row| Ok((row.try_get("title")?, row.try_get("url")?))).collect()
     }
 
-    /// A newsletter's latest edition that was finished `by` then: what a new
-    /// reader is shown.
+    /// A newsletter's latest edition with a page that was finished `by` then:
+    /// what a new reader is shown.
     ///
     /// # Errors
     /// Those of the engine.
     pub async fn latest_edition(&self, newsletter: &str, by: Timestamp) -> Result<Option<Edition>> {
-        let tail = " WHERE newsletter_id = $1 AND state = 'finished' AND finished <= $2 ORDER BY number DESC LIMIT 1";
+        let tail = " WHERE newsletter_id = $1 AND state = 'finished' AND finished <= $2 AND public_subject IS NOT NULL
+             ORDER BY number DESC LIMIT 1";
         let row = sqlx::query(select(tail)).bind(newsletter).bind(by.0).fetch_optional(&self.db.reader).await?;
         row.as_ref().map(edition).transpose()
     }
@@ -109,17 +111,20 @@ impl Store {
         rows.iter().map(|row| Ok((row.try_get("number")?, row.try_get("reason")?))).collect()
     }
 
-    /// An edition's largest variant.
+    /// What everybody may read of an edition: HTML with personal fields; `None`
+    /// when all it holds goes by mail alone.
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn edition_variant(&self, number: i64) -> Result<Option<Variant>> {
-        let row =
-            sqlx::query("SELECT id, edition, subject, html, text FROM variants WHERE edition = $1 ORDER BY id LIMIT 1")
-                .bind(number)
-                .fetch_optional(&self.db.reader)
-                .await?;
-        row.as_ref().map(variant).transpose()
+    pub async fn public_copy(&self, number: i64) -> Result<Option<String>> {
+        let row = sqlx::query(
+            "SELECT COALESCE(e.public_html, v.html) FROM editions e JOIN variants v ON v.edition = e.number
+             WHERE e.number = $1 AND e.public_subject IS NOT NULL ORDER BY v.id LIMIT 1",
+        )
+        .bind(number)
+        .fetch_optional(&self.db.reader)
+        .await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
     /// One stored rendering.
@@ -278,6 +283,7 @@ fn edition(row: &SqliteRow) -> Result<Edition> {
         state: word(row, "state")?,
         reason: row.try_get("reason")?,
         subject: row.try_get("subject")?,
+        public_subject: row.try_get("public_subject")?,
         audience: row.try_get("audience")?,
         sealed: instant(row, "sealed")?,
         finished: maybe_instant(row, "finished")?,

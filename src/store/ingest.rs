@@ -1,14 +1,14 @@
 //! Taking in a scan: what the archive holds, what became public when, what left.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 use sqlx::{Row, Sqlite, Transaction};
 
 use super::kin::{known_as, moved_from};
 use super::posts::public;
-use super::{Result, Store, StoreError, instant};
-use crate::domain::post::{Access, is_uri};
+use super::row::{hex, insert, write_entry};
+use super::{Result, Store, instant};
 use crate::domain::time::Span;
 use crate::domain::{Entry, Timestamp};
 
@@ -195,14 +195,6 @@ async fn count(tx: &mut Transaction<'static, Sqlite>, sql: &'static str) -> Resu
     Ok(sqlx::query(sql).fetch_one(&mut **tx).await?.try_get(0)?)
 }
 
-fn hex(bytes: &[u8; 32]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(64), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
-}
-
 /// Writes one post that was read, over the row it had where it had one; the
 /// row's id.
 async fn take_entry(
@@ -226,121 +218,6 @@ async fn take_entry(
     };
     write_entry(tx, id, entry, &hash, (stamp, scan.rendered_by), (!same).then_some(now)).await?;
     Ok(id)
-}
-
-async fn insert(tx: &mut Transaction<'static, Sqlite>, entry: &Entry) -> Result<i64> {
-    let feed_id = first_feed_id(tx, entry).await?;
-    let row = sqlx::query(
-        "INSERT INTO posts (identity, feed_id, path, content_hash, title, slug, url, dated, draft, summary, html,
-            words, access, file_size, file_modified, rendered_by, mailable, guarded)
-         VALUES ($1, $2, '', '', '', '', '', 0, 0, '', '', 0, 'public', 0, 0, '', 1, 0) RETURNING id",
-    )
-    .bind(&entry.identity)
-    .bind(feed_id)
-    .fetch_one(&mut **tx)
-    .await?;
-    Ok(row.try_get(0)?)
-}
-
-/// The feed id a post keeps for ever: its author's absolute id, else its first
-/// address, made unique when another post had that address before.
-async fn first_feed_id(tx: &mut Transaction<'static, Sqlite>, entry: &Entry) -> Result<String> {
-    let wanted =
-        entry.guid.as_deref().filter(|guid| is_uri(guid) && url::Url::parse(guid).is_ok()).unwrap_or(&entry.url);
-    let taken = sqlx::query("SELECT 1 FROM posts WHERE feed_id = $1").bind(wanted).fetch_optional(&mut **tx).await?;
-    if taken.is_none() {
-        return Ok(wanted.to_owned());
-    }
-    let hash = hex(&entry.content_hash);
-    Ok(format!("{wanted}#{}", &hash[..12]))
-}
-
-async fn write_entry(
-    tx: &mut Transaction<'static, Sqlite>,
-    id: i64,
-    entry: &Entry,
-    hash: &str,
-    ((size, modified), rendered_by): ((u64, Timestamp), &str),
-    edited: Option<Timestamp>,
-) -> Result<()> {
-    let edited = edited.map(|now| entry.updated.unwrap_or(now).0);
-    let slug = free_slug(tx, id, &entry.slug).await?;
-    // Another post may have had the identity that this file gives it now: then it keeps its own.
-    sqlx::query(
-        "UPDATE posts SET path = $2, content_hash = $3, title = $4, slug = $5, url = $6, dated = $7,
-            author_updated = $8, expires = $9, draft = $10, summary = $11, html = $12, language = $13, words = $14,
-            access = $15, file_size = $16, file_modified = $17, rendered_by = $20, removed = NULL,
-            edited = CASE WHEN seq IS NULL THEN edited ELSE COALESCE($18, edited) END,
-            identity = CASE WHEN EXISTS (SELECT 1 FROM posts o WHERE o.identity = $1 AND o.id <> $19)
-                THEN identity ELSE $1 END
-         WHERE id = $19",
-    )
-    .bind(&entry.identity)
-    .bind(&entry.path)
-    .bind(hash)
-    .bind(&entry.title)
-    .bind(slug)
-    .bind(&entry.url)
-    .bind(entry.date.0)
-    .bind(entry.updated.map(|t| t.0))
-    .bind(entry.expires.map(|t| t.0))
-    .bind(entry.draft)
-    .bind(&entry.summary)
-    .bind(&entry.html)
-    .bind(&entry.language)
-    .bind(entry.words)
-    .bind(match entry.access {
-        Access::Public => "public",
-        Access::Subscribers => "subscribers",
-    })
-    .bind(i64::try_from(size).unwrap_or(i64::MAX))
-    .bind(modified.0)
-    .bind(edited)
-    .bind(id)
-    .bind(rendered_by)
-    .execute(&mut **tx)
-    .await?;
-    write_lists(tx, id, entry).await
-}
-
-/// The last part of the post's address on our own pages: its own, numbered
-/// where another post has it.
-async fn free_slug(tx: &mut Transaction<'static, Sqlite>, id: i64, wanted: &str) -> Result<String> {
-    let mut slug = wanted.to_owned();
-    let mut number = 1;
-    while sqlx::query("SELECT 1 FROM posts WHERE slug = $1 AND id <> $2")
-        .bind(&slug)
-        .bind(id)
-        .fetch_optional(&mut **tx)
-        .await?
-        .is_some()
-    {
-        number += 1;
-        slug = format!("{wanted}-{number}");
-    }
-    Ok(slug)
-}
-
-async fn write_lists(tx: &mut Transaction<'static, Sqlite>, id: i64, entry: &Entry) -> Result<()> {
-    let json = |value: serde_json::Result<String>| value.map_err(|e| StoreError::Value(e.to_string()));
-    let topics: Vec<BTreeMap<&str, &str>> =
-        entry.topics.iter().map(|t| [("slug", t.slug.as_str()), ("name", t.name.as_str())].into()).collect();
-    sqlx::query("DELETE FROM post_topics WHERE post_id = $1").bind(id).execute(&mut **tx).await?;
-    sqlx::query(
-        "INSERT INTO post_topics (post_id, position, slug, name)
-         SELECT $1, key, value ->> 'slug', value ->> 'name' FROM json_each($2)",
-    )
-    .bind(id)
-    .bind(json(serde_json::to_string(&topics))?)
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query("DELETE FROM post_authors WHERE post_id = $1").bind(id).execute(&mut **tx).await?;
-    sqlx::query("INSERT INTO post_authors (post_id, position, name) SELECT $1, key, value FROM json_each($2)")
-        .bind(id)
-        .bind(json(serde_json::to_string(&entry.authors))?)
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
 }
 
 /// Marks as removed what has no file any more, or whose file holds another post now.

@@ -14,6 +14,7 @@ mod outbox;
 mod pace;
 mod posts;
 mod reports;
+mod row;
 mod schedules;
 mod seal;
 mod subscriptions;
@@ -29,7 +30,7 @@ pub use outbox::{Leased, Mail, Recovered};
 pub use posts::Found;
 pub use reports::{AttemptRow, DeliveryRow, Outbox, SubscriptionCount};
 pub use schedules::{Due, Settled};
-pub use seal::{Seal, SealOutcome, SealVariant};
+pub use seal::{PublicCopy, Seal, SealOutcome, SealVariant};
 pub(crate) use subscriptions::UNDO;
 pub use subscriptions::{StoredConsent, Subscribe};
 

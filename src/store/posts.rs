@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, Sqlite, Transaction};
 
-use super::{Result, Store, StoreError, instant, maybe_instant};
+use super::{Result, Store, StoreError, instant, maybe_instant, word};
+use crate::domain::directives::Directives;
 use crate::domain::post::{Access, Topic};
 use crate::domain::{Entry, Post, Timestamp};
 
@@ -21,7 +22,7 @@ pub enum Found {
 }
 
 const POST: &str = "SELECT id, identity, feed_id, path, content_hash, title, slug, url, dated, author_updated, edited,
-        expires, draft, summary, html, language, words, access, seq, public_since, mailable
+        expires, draft, summary, html, language, words, access, reach, mail_subject, seq, public_since, mailable
     FROM posts";
 
 /// What makes a post public at the instant bound as `$at`.
@@ -33,12 +34,17 @@ macro_rules! public {
 pub(super) use public;
 
 impl Store {
-    /// Public posts, newest date first.
+    /// Public posts that have a place on the web, newest date first: not those
+    /// that go by mail alone.
     ///
     /// # Errors
     /// Those of the engine.
     pub async fn public_posts(&self, now: Timestamp) -> Result<Vec<Post>> {
-        let sql = select(concat!(" WHERE seq IS NOT NULL AND ", public!("$1"), " ORDER BY dated DESC, seq DESC"));
+        let sql = select(concat!(
+            " WHERE seq IS NOT NULL AND reach <> 'mail' AND ",
+            public!("$1"),
+            " ORDER BY dated DESC, seq DESC"
+        ));
         let rows = sqlx::query(sql).bind(now.0).fetch_all(&self.db.reader).await?;
         self.with_lists(rows).await
     }
@@ -51,7 +57,7 @@ impl Store {
     pub async fn public_fingerprint(&self, now: Timestamp) -> Result<String> {
         const PUBLIC: &str = concat!(
             "SELECT COALESCE(string_agg(id || ' ' || url || ' ' || content_hash || ' ' || rendered_by, char(10)), '')
-             FROM posts WHERE seq IS NOT NULL AND ",
+             FROM posts WHERE seq IS NOT NULL AND reach <> 'mail' AND ",
             public!("$1")
         );
         let row = sqlx::query(PUBLIC).bind(now.0).fetch_one(&self.db.reader).await?;
@@ -97,12 +103,17 @@ impl Store {
         Ok(row.try_get(0)?)
     }
 
-    /// The public post or the trace of one behind the last part of an address.
+    /// The public post or the trace of one behind the last part of an address;
+    /// of one that has no page there is no trace.
     ///
     /// # Errors
     /// Those of the engine.
     pub async fn post_by_slug(&self, slug: &str, now: Timestamp) -> Result<Found> {
-        let sql = select(concat!(" WHERE slug = $1 AND seq IS NOT NULL ORDER BY ", public!("$2"), " DESC, seq DESC"));
+        let sql = select(concat!(
+            " WHERE slug = $1 AND seq IS NOT NULL AND reach IN ('everywhere', 'unmailed') ORDER BY ",
+            public!("$2"),
+            " DESC, seq DESC"
+        ));
         let rows = sqlx::query(sql).bind(slug).bind(now.0).fetch_all(&self.db.reader).await?;
         self.found(rows, now).await
     }
@@ -194,6 +205,18 @@ impl Store {
                 posts[i].entry.authors.push(row.try_get("name")?);
             }
         }
+        let newsletters = sqlx::query(
+            "SELECT post_id, newsletter FROM post_newsletters WHERE post_id IN (SELECT value FROM json_each($1))
+             ORDER BY post_id, position",
+        )
+        .bind(&ids)
+        .fetch_all(&self.db.reader)
+        .await?;
+        for row in newsletters {
+            if let Some(&i) = index.get(&row.try_get("post_id")?) {
+                posts[i].entry.send.newsletters.push(row.try_get("newsletter")?);
+            }
+        }
         Ok(posts)
     }
 
@@ -203,7 +226,11 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn posts_after(&self, after: i64, now: Timestamp) -> Result<Vec<Post>> {
-        let sql = select(concat!(" WHERE seq > $1 AND mailable = 1 AND ", public!("$2"), " ORDER BY seq"));
+        let sql = select(concat!(
+            " WHERE seq > $1 AND mailable = 1 AND reach IN ('everywhere', 'mail') AND ",
+            public!("$2"),
+            " ORDER BY seq"
+        ));
         let rows = sqlx::query(sql).bind(after).bind(now.0).fetch_all(&self.db.reader).await?;
         self.with_lists(rows).await
     }
@@ -236,7 +263,7 @@ impl Store {
     /// Those of the engine.
     pub async fn baseline_posts(&self, since: Timestamp, now: Timestamp) -> Result<Vec<Post>> {
         let sql = select(concat!(
-            " WHERE seq IS NOT NULL AND mailable = 0 AND dated >= $1 AND ",
+            " WHERE seq IS NOT NULL AND mailable = 0 AND reach IN ('everywhere', 'mail') AND dated >= $1 AND ",
             public!("$2"),
             " ORDER BY seq",
         ));
@@ -295,6 +322,11 @@ fn post(row: &SqliteRow) -> Result<Post> {
             language: row.try_get("language")?,
             words: row.try_get("words")?,
             access,
+            send: Directives {
+                reach: word(row, "reach")?,
+                newsletters: Vec::new(),
+                subject: row.try_get("mail_subject")?,
+            },
         },
     })
 }

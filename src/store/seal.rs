@@ -30,6 +30,8 @@ pub struct Seal {
     pub extra: Vec<i64>,
     /// What they get, the largest first; empty when nobody is owed anything.
     pub variants: Vec<SealVariant>,
+    /// What everybody may see of the first of them; `None` when nothing.
+    pub public: Option<PublicCopy>,
     /// When its deliveries are given up.
     pub expires: Timestamp,
     /// The schedule's next slot; `None` leaves the schedule alone.
@@ -49,6 +51,15 @@ pub struct SealVariant {
     pub posts: Vec<i64>,
     /// Indexes into [`Seal::groups`].
     pub groups: Vec<usize>,
+}
+
+/// The page of an edition that everybody may read.
+#[derive(Clone, Debug)]
+pub struct PublicCopy {
+    /// What it is called.
+    pub subject: String,
+    /// HTML with personal fields; `None` where it is what was mailed.
+    pub html: Option<String>,
 }
 
 /// What came of a seal.
@@ -233,8 +244,9 @@ async fn insert_edition(
         return Ok(Some(SealOutcome::Taken));
     }
     let written = sqlx::query(
-        "INSERT INTO editions (number, newsletter_id, cadence, slot, newest_seq, state, reason, subject, audience, sealed)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9) ON CONFLICT DO NOTHING",
+        "INSERT INTO editions (number, newsletter_id, cadence, slot, newest_seq, state, reason, subject, public_subject,
+            public_html, audience, sealed)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11) ON CONFLICT DO NOTHING",
     )
     .bind(seal.number)
     .bind(&seal.newsletter)
@@ -244,6 +256,8 @@ async fn insert_edition(
     .bind(seal.state.as_str())
     .bind(&seal.reason)
     .bind(seal.variants.first().map_or("", |v| v.subject.as_str()))
+    .bind(seal.public.as_ref().map(|public| &public.subject))
+    .bind(seal.public.as_ref().and_then(|public| public.html.as_ref()))
     .bind(now.0)
     .execute(&mut **tx)
     .await?;

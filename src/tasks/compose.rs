@@ -9,10 +9,10 @@ use anyhow::{Context as _, bail};
 use crate::context::Context;
 use crate::domain::edition::{self, Group, State};
 use crate::domain::{Cadence, Newsletter, Post, Timestamp};
-use crate::store::{Seal, SealOutcome, SealVariant};
+use crate::store::{PublicCopy, Seal, SealOutcome, SealVariant};
 use crate::telemetry;
 use crate::views::mail::{self, Mail};
-use crate::views::model::{Content, EditionMail, PostItem};
+use crate::views::model::{Content, EditionMail, Extent, PostItem};
 
 use super::Step;
 
@@ -154,7 +154,7 @@ async fn plan_with<'a>(
         Some(since) => ctx.store.baseline_posts(since, now).await?,
         None => Vec::new(),
     };
-    extra.retain(|post| wanted.newsletter.takes(&post.entry.topics));
+    extra.retain(|post| wanted.newsletter.takes(&post.entry));
     let extra_ids: Vec<i64> = extra.iter().map(|post| post.id).collect();
     let groups = ctx.store.groups(id, cadence, &extra_ids, now).await?;
     let (suppressed, paused) = ctx.store.left_out(id, cadence, now).await?;
@@ -163,7 +163,7 @@ async fn plan_with<'a>(
         let mut posts = ctx.store.posts_after(oldest, now).await?;
         posts.retain(|post| to_come.iter().all(|coming| coming.id != post.id));
         posts.extend(to_come);
-        posts.retain(|post| wanted.newsletter.takes(&post.entry.topics));
+        posts.retain(|post| wanted.newsletter.takes(&post.entry));
         sets = edition::variants(&groups, &posts, &extra, wanted.newest_seq)
             .into_iter()
             .map(|(owed, members)| PlannedVariant {
@@ -202,22 +202,39 @@ async fn hold_reason(
 
 /// Renders one variant of a plan as edition `number`.
 pub fn render(ctx: &Context, plan: &Plan<'_>, variant: &PlannedVariant, number: i64) -> Mail {
-    let mail = &ctx.settings.mail;
-    let content = match mail.content {
+    let comments = ctx.settings.mail.comments_url.as_deref();
+    let posts = variant.posts.iter().map(|post| PostItem::of(post, comments)).collect();
+    let has_page = variant.posts.iter().any(|post| post.entry.send.reach.is_in_feeds());
+    mail::edition(&ctx.words, &model(ctx, plan, number, posts, has_page))
+}
+
+/// What everybody may see of that edition: `None` when nothing of it.
+fn public_copy(ctx: &Context, plan: &Plan<'_>, variant: &PlannedVariant, number: i64) -> Option<PublicCopy> {
+    let comments = ctx.settings.mail.comments_url.as_deref();
+    let posts: Vec<_> = variant.posts.iter().filter_map(|post| PostItem::of_everybody(post, comments)).collect();
+    let is_same = posts.len() == variant.posts.len() && posts.iter().all(|post| post.extent == Extent::AsWished);
+    if posts.is_empty() {
+        return None;
+    }
+    let mail = mail::edition(&ctx.words, &model(ctx, plan, number, posts, true));
+    Some(PublicCopy { subject: mail.subject, html: (!is_same).then_some(mail.html) })
+}
+
+fn model(ctx: &Context, plan: &Plan<'_>, number: i64, posts: Vec<PostItem>, has_page: bool) -> EditionMail {
+    let content = match ctx.settings.mail.content {
         crate::settings::Content::Summary => Content::Summary,
         crate::settings::Content::Full => Content::Full,
         crate::settings::Content::Titles => Content::Titles,
     };
-    let model = EditionMail {
+    EditionMail {
         site: ctx.site_model(),
         newsletter: plan.wanted.newsletter.title.clone(),
         number,
         slot: plan.wanted.slot,
-        web_url: ctx.public(&format!("/editions/{number}")),
+        web_url: if has_page { ctx.public(&format!("/editions/{number}")) } else { String::new() },
         content,
-        posts: variant.posts.iter().map(|post| PostItem::of(post, mail.comments_url.as_deref())).collect(),
-    };
-    mail::edition(&ctx.words, &model)
+        posts,
+    }
 }
 
 /// Plans and seals, again when something changed in between.
@@ -272,6 +289,7 @@ fn to_seal(ctx: &Context, plan: &Plan<'_>, number: i64, next_slot: Option<Timest
         state: if plan.held.is_some() { State::Held } else { State::Sending },
         reason: plan.held.clone(),
         variants: variants.collect(),
+        public: plan.variants.first().and_then(|variant| public_copy(ctx, plan, variant, number)),
         groups: plan.groups.clone(),
         extra: plan.extra.clone(),
         expires: now.plus(ctx.settings.mail.expire),

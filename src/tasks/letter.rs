@@ -134,7 +134,9 @@ async fn transactional(ctx: &Context, leased: &Leased) -> anyhow::Result<Mail> {
             let next = newsletter.next_slot(cadence, leased.created);
             // Finished when the letter was written: the same at every attempt.
             let latest = ctx.store.latest_edition(&newsletter.id, leased.created).await?;
-            let latest = latest.map(|edition| (edition.subject, ctx.public(&format!("/editions/{}", edition.number))));
+            let latest = latest.and_then(|edition| {
+                Some((edition.public_subject?, ctx.public(&format!("/editions/{}", edition.number))))
+            });
             let welcome = WelcomeMail { site, newsletter: title, cadence, next, latest, manage_url, unsubscribe_url };
             letter::welcome(&ctx.words, &welcome)
         }

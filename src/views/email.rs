@@ -5,7 +5,7 @@ use maud::{Markup, PreEscaped, html};
 use super::direction::Direction;
 use super::field::{Field, Values, fill};
 use super::frame::{Frame, Holds, OwnWords, STYLES, rule, sender_line};
-use super::model::PostItem;
+use super::model::{Extent, PostItem};
 use super::sheet::{Look, Row, Sheet};
 use super::words::Words;
 
@@ -70,8 +70,8 @@ fn line(words: &Words, sheet: &Sheet, parts: &[Markup]) -> Markup {
     html! {
         p class="m" style=(STYLES.meta) lang=[own.lang] dir=[own.dir] align=[own.align] {
             @for part in parts { (part) (DOT) }
-            (number) (DOT)
-            (quiet_link(&mail.web_url, &words.say("mail.view", &[])))
+            (number)
+            @if !mail.web_url.is_empty() { (DOT) (quiet_link(&mail.web_url, &words.say("mail.view", &[]))) }
         }
     }
 }
@@ -90,6 +90,9 @@ fn post(words: &Words, sheet: &Sheet, row: &Row) -> Markup {
                 (meta(words, sheet, row, OwnWords::among(words, &language, direction)))
                 @if row.look == Look::Summary && !post.summary.is_empty() {
                     p style="margin:8px 0 0" { (post.summary) }
+                }
+                @if post.extent == Extent::Teaser {
+                    p style="margin:8px 0 0" { (words.say("page.post.subscribers", &[])) }
                 }
                 @if let (Look::Full, Some(body)) = (row.look, &row.body) {
                     div class="x" style="padding-top:16px" { (PreEscaped(&body.html)) }
@@ -119,7 +122,11 @@ fn meta(words: &Words, sheet: &Sheet, row: &Row, own: OwnWords) -> Markup {
 
 /// The title is the link; the mail's heading when it stands alone.
 fn title(sheet: &Sheet, post: &PostItem) -> Markup {
-    let link = html! { a class="t l" href=(post.url) style=(STYLES.title) { (post.title) } };
+    let link = html! {
+        @if post.url.is_empty() { (post.title) } @else {
+            a class="t l" href=(post.url) style=(STYLES.title) { (post.title) }
+        }
+    };
     html! {
         @if sheet.only().is_some() {
             h1 class="h" style=(format!("margin:0;{}", STYLES.h1)) { (link) }

@@ -3,7 +3,7 @@
 
 use super::email;
 pub use super::letter::{already, confirm, test, welcome};
-use super::model::EditionMail;
+use super::model::{EditionMail, Extent};
 use super::sheet::{Look, Row, Sheet};
 use super::text;
 use super::words::Words;
@@ -41,17 +41,16 @@ impl Mail {
 
 /// Renders one variant of an edition: both parts from one sheet. Over
 /// [`MOST`] the longest posts become summaries, then titles, then are left to
-/// the page of all posts.
+/// the page of all posts. A post that can be read nowhere else stays whole.
 pub fn edition(words: &Words, mail: &EditionMail) -> Mail {
     let mut sheet = Sheet::of(words, mail);
-    let wished = sheet.rows.iter().map(|row| row.look).max();
     loop {
         let (subject, preheader) = (sheet.subject(words), sheet.preheader());
         let html = email::edition(words, &sheet, &subject, &preheader);
         let over = (encoded(&html) + PERSONAL).saturating_sub(MOST);
         if over == 0 || !shorten(&mut sheet, over) {
             let text = text::edition(words, &sheet, &subject);
-            let shortened = sheet.rows.iter().filter(|row| Some(row.look) < wished).count();
+            let shortened = sheet.rows.iter().filter(|row| row.look < row.wished).count();
             return Mail { subject, preheader, html, text, shortened, more: sheet.more };
         }
     }
@@ -66,11 +65,13 @@ pub fn encoded(part: &str) -> usize {
 /// Takes about `over` encoded bytes out of a sheet, longest posts first; false
 /// when there is nothing left to take.
 fn shorten(sheet: &mut Sheet, over: usize) -> bool {
-    let most = sheet.rows.iter().map(|row| row.look).max();
+    let can_shrink = |row: &&Row| row.post.extent != Extent::Whole;
+    let most = sheet.rows.iter().filter(can_shrink).map(|row| row.look).max();
     if most <= Some(Look::Title) {
         return leave_out(sheet, over);
     }
-    let mut longest: Vec<usize> = (0..sheet.rows.len()).filter(|&i| Some(sheet.rows[i].look) == most).collect();
+    let is_longest = |row: &Row| can_shrink(&row) && Some(row.look) == most;
+    let mut longest: Vec<usize> = (0..sheet.rows.len()).filter(|&i| is_longest(&sheet.rows[i])).collect();
     longest.sort_by_key(|&i| std::cmp::Reverse(shown(&sheet.rows[i])));
     let mut gained = 0;
     for i in longest {
@@ -93,8 +94,10 @@ fn shown(row: &Row) -> usize {
 /// Leaves the last posts to the page of all posts; the lead stays.
 fn leave_out(sheet: &mut Sheet, over: usize) -> bool {
     let (mut gained, before) = (0, sheet.more);
-    while gained < over && sheet.rows.len() > 1 {
-        let Some(row) = sheet.rows.pop() else { break };
+    let can_go = |row: &Row| row.post.extent != Extent::Whole;
+    while gained < over {
+        let Some(last) = sheet.rows.iter().rposition(can_go).filter(|last| *last > 0) else { break };
+        let row = sheet.rows.remove(last);
         // The markup of a title row is some 500 bytes beside its words.
         gained += 500 + encoded(&row.post.title) + row.post.url.len();
         sheet.more += 1;

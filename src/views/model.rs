@@ -6,6 +6,8 @@ use chrono_tz::Tz;
 use super::direction::{Direction, unknown_language};
 use super::field::line;
 use crate::domain::cadence::Cadence;
+use crate::domain::directives::Reach;
+use crate::domain::post::Access;
 use crate::domain::{Post, Timestamp};
 
 /// The site a mail comes from.
@@ -61,12 +63,29 @@ pub enum Content {
     Titles,
 }
 
+/// How much of one post its readers may see, or must.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Extent {
+    /// As much as the edition wishes.
+    #[default]
+    AsWished,
+    /// All of it: it can be read nowhere else.
+    Whole,
+    /// Its summary at most: the copy is for everybody, and the post is not.
+    Teaser,
+}
+
 /// One post of an edition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PostItem {
     /// Plain text.
     pub title: String,
-    /// Absolute address on the operator's site.
+    /// What stands for the title in a subject that it leads.
+    pub subject: Option<String>,
+    /// How much of it is shown.
+    pub extent: Extent,
+    /// Absolute address on the operator's site; empty for a post that is nowhere
+    /// but in mail.
     pub url: String,
     /// The date its author gave it.
     pub date: Timestamp,
@@ -89,9 +108,16 @@ impl PostItem {
     /// which `{url}` and `{slug}` stand for the post's own.
     pub fn of(post: &Post, comments_url: Option<&str>) -> Self {
         let entry = &post.entry;
+        let is_unlinked = entry.send.reach == Reach::Mail;
         Self {
             title: entry.title.clone(),
-            url: entry.url.clone(),
+            subject: entry.send.subject.clone(),
+            extent: match entry.access {
+                _ if is_unlinked => Extent::Whole,
+                Access::Public => Extent::AsWished,
+                Access::Subscribers => Extent::Whole,
+            },
+            url: if is_unlinked { String::new() } else { entry.url.clone() },
             date: entry.date,
             minutes: entry.minutes(),
             summary: entry.summary.clone(),
@@ -99,7 +125,18 @@ impl PostItem {
             language: entry.language.clone(),
             authors: entry.authors.clone(),
             comments_url: comments_url
+                .filter(|_| !is_unlinked)
                 .map(|pattern| pattern.replace("{url}", &entry.url).replace("{slug}", &entry.slug)),
+        }
+    }
+
+    /// What everybody may see of it; nothing of a post that is nowhere but in mail.
+    pub fn of_everybody(post: &Post, comments_url: Option<&str>) -> Option<Self> {
+        let item = Self::of(post, comments_url);
+        match item.extent {
+            _ if !post.entry.send.reach.is_in_feeds() => None,
+            Extent::AsWished => Some(item),
+            Extent::Whole | Extent::Teaser => Some(Self { html: String::new(), extent: Extent::Teaser, ..item }),
         }
     }
 
@@ -127,7 +164,8 @@ pub struct EditionMail {
     pub number: i64,
     /// When it fell due.
     pub slot: Timestamp,
-    /// "View in browser": this edition's page, the same for everybody.
+    /// "View in browser": this edition's page, the same for everybody; empty
+    /// where it has none.
     pub web_url: String,
     /// How much of each post.
     pub content: Content,

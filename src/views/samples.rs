@@ -3,7 +3,9 @@
 
 use super::field::{Values, fill};
 use super::mail::{self, Mail};
-use super::model::{AlreadyMail, ConfirmMail, Content, EditionMail, PostItem, SiteModel, TestMail, WelcomeMail};
+use super::model::{
+    AlreadyMail, ConfirmMail, Content, EditionMail, Extent, PostItem, SiteModel, TestMail, WelcomeMail,
+};
 use super::words::Words;
 use crate::domain::Timestamp;
 use crate::domain::cadence::Cadence;
@@ -81,6 +83,8 @@ fn site() -> SiteModel {
 /// A post of `days` before the slot.
 fn post(title: &str, slug: &str, days: i64, minutes: u32, summary: &str) -> PostItem {
     PostItem {
+        subject: None,
+        extent: Extent::AsWished,
         title: title.into(),
         url: format!("https://example.org/2026/05/{slug}/"),
         date: Timestamp(SLOT.0 - days * 86_400_000),

@@ -4,7 +4,7 @@
 
 use super::body::Body;
 use super::field::{clean, line};
-use super::model::{Content, EditionMail, PostItem};
+use super::model::{Content, EditionMail, Extent, PostItem};
 use super::words::Words;
 
 /// Longest subject in characters: what most inboxes show and what one header line holds.
@@ -32,6 +32,8 @@ pub struct Row {
     pub post: PostItem,
     /// How much of it.
     pub look: Look,
+    /// How much of it there was to be, before the mail was too large.
+    pub wished: Look,
     /// The whole post, made safe for mail; only for [`Look::Full`].
     pub body: Option<Body>,
 }
@@ -52,15 +54,19 @@ impl Sheet {
     pub fn of(words: &Words, mail: &EditionMail) -> Self {
         let mut mail = cleaned(mail);
         let posts = std::mem::take(&mut mail.posts);
-        let look = match mail.content {
+        let usual = match mail.content {
             Content::Full if posts.len() == 1 => Look::Full,
             Content::Full | Content::Summary => Look::Summary,
             Content::Titles => Look::Title,
         };
-        let row = |post: PostItem| Row {
-            body: (look == Look::Full).then(|| Body::of(words, &post, &mail.site.language)),
-            look,
-            post,
+        let row = |post: PostItem| {
+            let look = match post.extent {
+                Extent::AsWished => usual,
+                Extent::Whole => Look::Full,
+                Extent::Teaser => usual.min(Look::Summary),
+            };
+            let body = (look == Look::Full).then(|| Body::of(words, &post, &mail.site.language));
+            Row { look, wished: look, body, post }
         };
         Self { more: 0, rows: posts.into_iter().map(row).collect(), mail }
     }
@@ -82,7 +88,8 @@ impl Sheet {
             _ => words.count("mail.edition.subject", more, &[("title", title)]),
         };
         let rest = with("").chars().count();
-        let subject = with(&shorten(&lead.post.title, SUBJECT.saturating_sub(rest)));
+        let subject =
+            with(&shorten(lead.post.subject.as_ref().unwrap_or(&lead.post.title), SUBJECT.saturating_sub(rest)));
         if subject.chars().count() >= SHORT_SUBJECT {
             return subject;
         }
@@ -131,6 +138,8 @@ pub fn shorten(text: &str, most: usize) -> String {
 fn cleaned(mail: &EditionMail) -> EditionMail {
     let post = |post: &PostItem| PostItem {
         title: line(&post.title),
+        subject: post.subject.as_deref().map(line).filter(|subject| !subject.is_empty()),
+        extent: post.extent,
         url: line(&post.url),
         date: post.date,
         minutes: post.minutes,

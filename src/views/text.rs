@@ -39,12 +39,9 @@ fn header(words: &Words, sheet: &Sheet, subject: &str) -> Vec<String> {
     let number = words.number(mail.number);
     let date = words.day(mail.slot, mail.site.zone);
     let about = words.say("mail.edition.line", &[("name", name), ("number", &number), ("date", &date)]);
-    vec![
-        wrap(title, COLUMNS, 0),
-        wrap(&about, COLUMNS, 0),
-        format!("{}: {}", words.say("mail.view", &[]), mail.web_url),
-        String::new(),
-    ]
+    let view = format!("{}: {}", words.say("mail.view", &[]), mail.web_url);
+    let view = Some(view).filter(|_| !mail.web_url.is_empty());
+    [wrap(title, COLUMNS, 0), wrap(&about, COLUMNS, 0)].into_iter().chain(view).chain([String::new()]).collect()
 }
 
 /// One post, ended by an empty line. With a `number` before the title the rest
@@ -62,7 +59,9 @@ fn post(words: &Words, sheet: &Sheet, row: &Row, number: &str) -> Vec<String> {
     if row.look == Look::Summary && !post.summary.is_empty() {
         lines.push(wrap(&post.summary, COLUMNS, indent));
     }
-    lines.push(format!("{margin}{}", post.url));
+    if !post.url.is_empty() {
+        lines.push(format!("{margin}{}", post.url));
+    }
     if let (Look::Full, Some(body)) = (row.look, &row.body) {
         lines.extend([String::new(), body.text.clone()]);
     }

@@ -19,7 +19,7 @@ use postroom::domain::{Address, Cadence, Timestamp};
 use postroom::feeds::Asset;
 use postroom::http;
 use postroom::settings::Settings;
-use postroom::store::{Ingest, Seal, SealVariant, Store, Subscribe};
+use postroom::store::{Ingest, PublicCopy, Seal, SealVariant, Store, Subscribe};
 use postroom::transport::{self, RelayConfig};
 use postroom::views::field::Field;
 use postroom::views::words::Words;
@@ -200,6 +200,7 @@ impl House {
                 posts: Vec::new(),
                 groups: (0..groups.len()).collect(),
             }],
+            public: Some(PublicCopy { subject: "A subject".into(), html: None }),
             groups: groups.into_iter().collect::<Vec<Group>>(),
             extra: Vec::new(),
             expires: self.ctx.now().plus(Span::days(2)),
@@ -230,6 +231,7 @@ fn context(settings: Settings, store: Store, clock: Arc<StandingClock>) -> Conte
         site_url: settings.site.url.clone(),
         zone: settings.site.timezone,
         language: settings.site.language.clone(),
+        newsletters: Vec::new(),
     };
     Context {
         archive: Arc::new(Archive::new(rules).unwrap()),
@@ -267,5 +269,6 @@ fn entry(slug: &str, title: &str) -> Entry {
         language: None,
         words: 500,
         access: Access::Public,
+        send: Default::default(),
     }
 }

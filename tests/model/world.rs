@@ -325,6 +325,7 @@ async fn seal(store: &Store, now: Timestamp) {
                 groups,
                 extra: Vec::new(),
                 variants: vec![variant],
+                public: None,
                 expires: now.plus(AGE),
                 next_slot: None,
             },

@@ -3,6 +3,7 @@
 
 mod audit;
 mod cadences;
+mod directives;
 mod files;
 mod guard;
 mod hands;

@@ -29,6 +29,7 @@ impl Blog {
             site_url: "https://blog.test".into(),
             zone: chrono_tz::America::Los_Angeles,
             language: "en".into(),
+            newsletters: Vec::new(),
         });
         archive.unwrap().scan(&HashMap::new(), Timestamp(4_000_000_000_000))
     }

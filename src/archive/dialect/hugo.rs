@@ -75,7 +75,13 @@ impl Dialect for Hugo {
             Value::Text(name) => Some(name.clone()),
             _ => None,
         });
-        Habits { address: &["url"], taxonomies: taxonomies.collect(), is_as_written: true, ..Habits::default() }
+        Habits {
+            address: &["url"],
+            taxonomies: taxonomies.collect(),
+            is_as_written: true,
+            own: Some("params"),
+            ..Habits::default()
+        }
     }
 
     fn address(&self, site: &Site, page: &Page<'_>) -> Result<String, String> {

@@ -48,7 +48,7 @@ impl Dialect for Zola {
     }
 
     fn habits(&self, _: &Site) -> Habits {
-        Habits { address: &["path"], ..Habits::default() }
+        Habits { address: &["path"], own: Some("extra"), ..Habits::default() }
     }
 
     fn address(&self, site: &Site, page: &Page<'_>) -> Result<String, String> {

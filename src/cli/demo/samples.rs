@@ -199,6 +199,7 @@ mod tests {
             site_url: "http://127.0.0.1:8025".into(),
             zone: chrono_tz::UTC,
             language: "en".into(),
+            newsletters: Vec::new(),
         });
         let scan = archive.unwrap().scan(&HashMap::new(), NOW).unwrap();
         assert_eq!((scan.faults, scan.warnings), (Vec::new(), Vec::new()));

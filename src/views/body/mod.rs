@@ -14,7 +14,7 @@ use css_inline::CSSInliner;
 use super::direction::Direction;
 use super::field::clean;
 use super::frame::compact;
-use super::model::PostItem;
+use super::model::{Extent, PostItem};
 use super::tokens::{self, MAIL_MEASURE};
 use super::words::Words;
 use markup::{Tag, Token, end_of, read, write};
@@ -40,7 +40,10 @@ impl Body {
         level_headings(&mut content);
         fit_images(&mut content);
         name_links(words, &mut content);
-        cut_code(words, &mut content, &post.url);
+        // The rest of what can be read nowhere else would be nowhere.
+        if post.extent != Extent::Whole {
+            cut_code(words, &mut content, &post.url);
+        }
         link_within(&mut content, &post.url);
         let content = tables::narrow(content);
         let text = plain::text(words, &content);
@@ -287,6 +290,8 @@ mod tests {
 
     fn body(html: &str, language: &str) -> Body {
         let post = PostItem {
+            subject: None,
+            extent: Default::default(),
             title: "A title".into(),
             url: "https://e.org/p/?a=1&b=2".into(),
             date: Timestamp(0),

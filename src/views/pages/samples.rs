@@ -243,6 +243,7 @@ fn whole_post() -> Post {
         language: None,
         words: 1_400,
         access: Access::Public,
+        send: Default::default(),
     };
     Post {
         id: 1,
