@@ -104,7 +104,7 @@ pub(super) fn resolve(set: Setting<'_>, from: &str, target: &str) -> Option<Stri
 }
 
 /// The path without `.` and `..`; `None` when it leaves the archive.
-fn within(path: &str) -> Option<String> {
+pub(super) fn within(path: &str) -> Option<String> {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
         match part {

@@ -1,7 +1,7 @@
 //! Markdown: CommonMark with GitHub's tables, task lists, strikethrough and
 //! bare links, and footnotes. Raw HTML is passed on; `sanitise` judges it.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt::{self, Write};
 use std::sync::Mutex;
 
@@ -20,8 +20,19 @@ pub(super) struct Rendered {
     pub heading: Option<String>,
 }
 
+/// How headings without an id of their author's get one.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum HeadingIds {
+    /// GitHub's way, which most generators follow.
+    GitHub,
+    /// Their words, made into an id by this; `section` where nothing is left of them.
+    Words(fn(&str) -> String),
+    /// They get none.
+    None,
+}
+
 /// Renders a text. `untitled` asks for the title: the first `# heading`.
-pub(super) fn render(text: &str, untitled: bool) -> Rendered {
+pub(super) fn render(text: &str, untitled: bool, heading_ids: HeadingIds) -> Rendered {
     let arena = Arena::new();
     let options = options();
     let root = parse_document(&arena, text, &options);
@@ -31,7 +42,12 @@ pub(super) fn render(text: &str, untitled: bool) -> Rendered {
         quote_alert(&arena, alert);
     }
     let heading = if untitled { take_heading(root) } else { None };
-    let ids = Ids { written: Mutex::new(written_ids(root)), made: Mutex::new(Anchorizer::new()) };
+    let ids = Ids {
+        way: heading_ids,
+        written: Mutex::new(written_ids(root)),
+        made: Mutex::new(Anchorizer::new()),
+        taken: Mutex::new(HashMap::new()),
+    };
     let mut plugins = Plugins::default();
     plugins.render.heading_adapter = Some(&ids);
     let mut html = String::with_capacity(text.len() * 3 / 2);
@@ -117,16 +133,38 @@ fn take_id<'a>(heading: &'a AstNode<'a>) -> Option<String> {
 
 /// Writes headings with the ids their authors gave or their words make.
 struct Ids {
+    way: HeadingIds,
     written: Mutex<VecDeque<Option<String>>>,
     made: Mutex<Anchorizer>,
+    /// How often an id was made of words.
+    taken: Mutex<HashMap<String, usize>>,
+}
+
+impl Ids {
+    fn make(&self, words: &str) -> Option<String> {
+        match self.way {
+            HeadingIds::None => None,
+            HeadingIds::GitHub => self.made.lock().ok().map(|mut made| made.anchorize(words)),
+            HeadingIds::Words(make) => {
+                let id: String = make(words).chars().filter(|c| !"\"<>&'".contains(*c)).collect();
+                let id = if id.is_empty() { "section".to_owned() } else { id };
+                let mut taken = self.taken.lock().ok()?;
+                let times = taken.entry(id.clone()).or_default();
+                *times += 1;
+                Some(if *times > 1 { format!("{id}-{}", *times - 1) } else { id })
+            }
+        }
+    }
 }
 
 impl HeadingAdapter for Ids {
     fn enter(&self, out: &mut dyn Write, heading: &HeadingMeta, _: Option<Sourcepos>) -> fmt::Result {
         let written = self.written.lock().ok().and_then(|mut ids| ids.pop_front()).flatten();
-        let id = written.or_else(|| self.made.lock().ok().map(|mut made| made.anchorize(&heading.content)));
-        // An id of either kind is letters, digits and four marks: nothing to escape.
-        write!(out, "<h{} id=\"{}\">", heading.level, id.unwrap_or_default())
+        // No id of any kind holds a mark that would have to be escaped.
+        match written.or_else(|| self.make(&heading.content)) {
+            Some(id) => write!(out, "<h{} id=\"{id}\">", heading.level),
+            None => write!(out, "<h{}>", heading.level),
+        }
     }
 
     fn exit(&self, out: &mut dyn Write, heading: &HeadingMeta) -> fmt::Result {
@@ -139,7 +177,7 @@ mod tests {
     use super::*;
 
     fn html(text: &str) -> String {
-        render(text, false).html
+        render(text, false, HeadingIds::GitHub).html
     }
 
     #[test]
@@ -148,6 +186,14 @@ mod tests {
             html("## A `b` c\n\n## A b c\n\n### D {#own}\n"),
             "<h2 id=\"a-b-c\">A <code>b</code> c</h2>\n<h2 id=\"a-b-c-1\">A b c</h2>\n<h3 id=\"own\">D</h3>\n"
         );
+    }
+
+    #[test]
+    fn generators_make_ids_their_own_way() {
+        let made = |way| render("## A b\n\n## A b\n\n## !\n", false, way).html;
+        let upper = HeadingIds::Words(|words| words.to_uppercase().replace([' ', '!'], ""));
+        assert_eq!(made(upper), "<h2 id=\"AB\">A b</h2>\n<h2 id=\"AB-1\">A b</h2>\n<h2 id=\"section\">!</h2>\n");
+        assert_eq!(made(HeadingIds::None), "<h2>A b</h2>\n<h2>A b</h2>\n<h2>!</h2>\n");
     }
 
     #[test]
@@ -163,13 +209,13 @@ mod tests {
 
     #[test]
     fn the_first_heading_is_the_title_of_an_untitled_text() {
-        let rendered = render("# The *first* `one`\n\nText\n\n# Second", true);
+        let rendered = render("# The *first* `one`\n\nText\n\n# Second", true, HeadingIds::GitHub);
         assert_eq!(rendered.heading.as_deref(), Some("The first one"));
         assert_eq!(rendered.html, "<p>Text</p>\n<h1 id=\"second\">Second</h1>\n");
-        let rendered = render("Text\n\nUnderlined\n===", true);
+        let rendered = render("Text\n\nUnderlined\n===", true, HeadingIds::GitHub);
         assert_eq!(rendered.heading.as_deref(), Some("Underlined"));
         assert!(rendered.html.contains("Underlined"));
-        assert_eq!(render("## Second level", true).heading, None);
+        assert_eq!(render("## Second level", true, HeadingIds::GitHub).heading, None);
     }
 
     #[test]

@@ -7,11 +7,12 @@ use super::fields::{self, Fields};
 use super::flaw::{Flaw, quote};
 use super::front::{self, Matter, Value};
 use super::links::{self, Files};
+use super::markdown::{self, HeadingIds};
 use super::markup::{self, Token};
 use super::names::{self, Addresses, Name};
 use super::tags::{self, Fuel, Language, Notes, Scope, Surroundings};
 use super::walk::Kind;
-use super::{Rules, address, dates, markdown, page, sanitise, text};
+use super::{Rules, address, dates, page, pictures, sanitise, text};
 use crate::domain::post::{Access, is_uri, slugify};
 use crate::domain::{Entry, Timestamp};
 
@@ -88,7 +89,7 @@ pub(super) fn place_of<'t>(
     let date = date(&fields, &name, set)?;
     // As it is written: an address must not wait for what tags make of the text.
     let is_titled = fields.title.is_some() || kind == Kind::Html || !dialect.has_heading_titles();
-    let heading = if is_titled { None } else { markdown::render(body.text, true).heading };
+    let heading = if is_titled { None } else { markdown::render(body.text, true, HeadingIds::None).heading };
     let on_site = Name::of(&inside);
     let title = title(&fields, heading.or_else(|| dialect.title(&on_site)), oddities)?;
     let slug = slug(&fields, &name, &title, oddities)?;
@@ -201,11 +202,15 @@ fn rendered(
     let (raw, heading) = match source.kind {
         Kind::Html => (text.into_owned(), None),
         Kind::Markdown | Kind::Mdx => {
-            let rendered = markdown::render(&text, fields.title.is_none() && dialect.has_heading_titles());
+            let rendered = markdown::render(
+                &text,
+                fields.title.is_none() && dialect.has_heading_titles(),
+                dialect.heading_ids(set.site),
+            );
             (rendered.html, rendered.heading)
         }
     };
-    Ok((links::relink(raw, source.path, set), heading))
+    Ok((pictures::sized(links::relink(raw, source.path, set), source.path, set), heading))
 }
 
 /// What a name in a template stands for.
@@ -351,7 +356,8 @@ fn excerpt_mark(matter: &Matter, set: Setting<'_>) -> Option<String> {
 /// The text before a mark of the author's own.
 fn before_mark(body: Body<'_>, mark: &str, kind: Kind, url: &url::Url) -> Option<String> {
     let (before, _) = body.text.split_once(mark)?;
-    let raw = if kind == Kind::Html { before.to_owned() } else { markdown::render(before, false).html };
+    let raw =
+        if kind == Kind::Html { before.to_owned() } else { markdown::render(before, false, HeadingIds::None).html };
     let summary = text::prose(&sanitise::sanitise(&raw, url).ok()?);
     (!summary.is_empty()).then(|| text::shorten(&summary, fields::SUMMARY_LIMIT))
 }

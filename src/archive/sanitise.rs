@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use ammonia::{Builder, UrlRelative};
 use url::Url;
 
+use super::embeds;
 use super::flaw::Flaw;
 use super::markup::{self, Token};
 
@@ -140,7 +141,7 @@ pub(super) fn sanitise(html: &str, base: &Url) -> Result<String, Flaw> {
         return Err(Flaw::new(format!("elements are nested more than {DEPTH_LIMIT} deep")));
     }
     let builder = builder(base);
-    let mut clean = pass(&builder, html);
+    let mut clean = pass(&builder, &embeds::linked(html, base));
     for _ in 0..ROUNDS {
         let again = pass(&builder, &clean);
         if again == clean {
@@ -254,14 +255,20 @@ mod tests {
     #[test]
     fn what_acts_or_hides_goes() {
         for (html, kept) in [
-            ("a<script>alert(1)</script>b", "ab"),
+            ("a<script>alert(1)</script>b", "a<a href=\"https://example.org/blog/post/\">See what is shown here</a>b"),
             ("<style>p{}</style><p style=\"x\" onclick=\"y\" class=\"z\">a</p>", "<p>a</p>"),
             ("<a href=\"javascript:alert(1)\">a</a>", "<a>a</a>"),
             ("<a href=\" jav&#9;ascript:alert(1)\">a</a>", "<a>a</a>"),
             ("<a href=\"data:text/html,x\">a</a>", "<a>a</a>"),
-            ("a<img src=\"data:image/png;base64,AAAA\" alt=\"x\">b", "ab"),
+            (
+                "a<img src=\"data:image/png;base64,AAAA\" alt=\"x\">b",
+                "a<a href=\"https://example.org/blog/post/\">x</a>b",
+            ),
             ("a<img alt=\"x\">b<img src=\"mailto:x\">", "ab"),
-            ("<iframe src=\"https://example.org\">x</iframe><form><input>a</form>", "a"),
+            (
+                "<iframe src=\"https://example.org\">x</iframe><form><input>a</form>",
+                "<a href=\"https://example.org/\">Open example.org</a>a",
+            ),
             ("<svg><a href=\"#\">x</a></svg><math><mi>x</mi></math>a", "a"),
             ("<!-- a -->b", "b"),
             ("<font color=red>a</font>", "a"),

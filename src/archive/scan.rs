@@ -35,7 +35,10 @@ pub(super) fn scan(archive: &Archive, known: &HashMap<String, Known>, now: Times
     }
     let mut scan = Scan { warnings: walk.warnings, ..Scan::default() };
     for (path, fault) in walk.closed {
-        shut(&mut scan, known, path, fault);
+        shut(&mut scan, known, &path, fault, true);
+    }
+    for (path, fault) in walk.aside {
+        shut(&mut scan, known, &path, fault, false);
     }
     let files = Files::of(&walk.files, known);
     let posts = posts(&mut scan, walk.files, known, &site);
@@ -95,15 +98,16 @@ fn sort(scan: &mut Scan, files: Vec<Found>, known: &HashMap<String, Known>, now:
 }
 
 /// A path that cannot be looked into: a fault where posts are known at or
-/// below it or it is a folder nobody knows, a warning where one file is.
-fn shut(scan: &mut Scan, known: &HashMap<String, Known>, path: String, fault: Fault) {
-    let below = format!("{path}/");
-    let mut lost: Vec<String> = known.keys().filter(|p| **p == path || p.starts_with(&below)).cloned().collect();
+/// below it or it is a folder nobody knows; a warning where one file is, if
+/// `tells` says so.
+fn shut(scan: &mut Scan, known: &HashMap<String, Known>, path: &str, fault: Fault, tells: bool) {
+    let is_below = |known: &str| known.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let mut lost: Vec<String> = known.keys().filter(|known| is_below(known)).cloned().collect();
     lost.sort();
-    if lost.is_empty() && fault.reason.starts_with("skipped") {
-        scan.warnings.push(fault)
-    } else {
-        scan.faults.push(fault)
+    match (lost.is_empty(), fault.reason.starts_with("skipped")) {
+        (true, true) if tells => scan.warnings.push(fault),
+        (true, true) => {}
+        _ => scan.faults.push(fault),
     }
     scan.held.extend(lost);
 }

@@ -288,3 +288,25 @@ fn a_link_is_changed_and_nothing_else_in_its_tag() {
     let html = &scan.read[0].entry.html;
     assert!(html.contains("title=\"b.md\"") && html.contains("href=\"https://example.org/2024/05/b/\""), "{html}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_link_where_posts_were_takes_none_of_them_back() {
+    let folder = folder(&[("blog/a.md", &post("A")), ("blog/b.md", &post("B")), ("c.md", &post("C"))]);
+    let known = remember(&look(&folder, &HashMap::new()));
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::rename(folder.path().join("blog"), elsewhere.path().join("blog")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path().join("blog"), folder.path().join("blog")).unwrap();
+    std::fs::remove_file(folder.path().join("c.md")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path().join("blog/a.md"), folder.path().join("c.md")).unwrap();
+    for include in [vec![], vec!["blog/**".to_owned(), "*.md".into()]] {
+        let rules = Rules { include, ..archive_at(folder.path()).rules };
+        let mut scan = Archive::new(rules).unwrap().scan(&known, LATER).unwrap();
+        scan.held.sort();
+        assert_eq!(scan.held, ["blog/a.md", "blog/b.md", "c.md"]);
+        let link = "skipped: a link, and links are not followed";
+        assert_eq!(said(&scan.faults), [format!("blog: {link}"), format!("c.md: {link}")]);
+    }
+    let scan = look(&folder, &HashMap::new());
+    assert_eq!((scan.faults.len(), scan.warnings.len()), (0, 2), "nobody knows posts there");
+}

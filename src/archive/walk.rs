@@ -77,6 +77,8 @@ pub(super) struct Walk {
     pub files: Vec<Found>,
     /// Paths that cannot be looked into; what is known at or below them stands.
     pub closed: Vec<(String, Fault)>,
+    /// The same of what nobody asks for: it matters only where something was known.
+    pub aside: Vec<(String, Fault)>,
     pub warnings: Vec<Fault>,
 }
 
@@ -137,7 +139,15 @@ fn sort(entry: &DirEntry, root: &Path, filter: &Filter, walk: &mut Walk, strange
     let path = relative(entry.path(), root);
     let mut warn = |reason: String| walk.warnings.push(Fault::new(&*path, reason));
     let kind = entry.file_type();
-    if entry.depth() == 0 || !kind.is_dir() && !filter.takes(&path) {
+    if entry.depth() == 0 {
+        return;
+    }
+    if kind.is_symlink() {
+        // Where it stands may have been a folder of posts, whatever the patterns say of its own name.
+        let found = (path.clone(), Fault::new(&*path, "skipped: a link, and links are not followed"));
+        return if filter.takes(&path) { walk.closed.push(found) } else { walk.aside.push(found) };
+    }
+    if !kind.is_dir() && !filter.takes(&path) {
         return;
     }
     if entry.file_name().to_str().is_none_or(|name| name.contains(char::is_control)) {
@@ -150,8 +160,8 @@ fn sort(entry: &DirEntry, root: &Path, filter: &Filter, walk: &mut Walk, strange
         return;
     }
     if !kind.is_file() {
-        let what = if kind.is_symlink() { "a link, and links are not followed" } else { "not a regular file" };
-        return warn(format!("skipped: {what}"));
+        let fault = Fault::new(&*path, "skipped: not a regular file");
+        return walk.closed.push((path, fault));
     }
     let extension = entry.path().extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
     let Some(kind) = Kind::of(&extension) else {
@@ -315,16 +325,11 @@ mod tests {
         drop(socket);
         assert_eq!(paths(&walk), ["real.md"]);
         let said: Vec<_> = walk.warnings.iter().map(|w| w.reason.as_str()).collect();
-        assert_eq!(
-            said,
-            [
-                "skipped: more than 16 folders deep",
-                "skipped: a link, and links are not followed",
-                "skipped: a link, and links are not followed",
-                "skipped: not a regular file"
-            ]
-        );
-        assert_eq!(walk.closed[0].0, "big.md");
+        assert_eq!(said, ["skipped: more than 16 folders deep"]);
+        let closed: Vec<_> = walk.closed.iter().map(|(path, fault)| (path.as_str(), fault.reason.as_str())).collect();
+        let link = "skipped: a link, and links are not followed";
+        assert_eq!(closed[0].0, "big.md");
+        assert_eq!(closed[1..], [("link.md", link), ("loop", link), ("pipe.md", "skipped: not a regular file")]);
     }
 
     #[test]

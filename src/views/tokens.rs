@@ -141,7 +141,7 @@ mod tests {
     fn every_pair_of_colours_in_use_can_be_read() {
         for (ground, p) in [("light", LIGHT), ("dark", DARK)] {
             let text = [p.text, p.muted, p.link, p.ok, p.warn, p.bad].map(|colour| (colour, p.bg, 4.5));
-            let on_code = [p.text, p.muted, p.link].map(|colour| (colour, p.code, 4.5));
+            let on_code = [p.text, p.muted, p.link, p.ok, p.warn, p.bad].map(|colour| (colour, p.code, 4.5));
             // The label of a button is the ground's colour on the link's; field edges touch the ground.
             let controls = [(p.bg, p.link, 4.5), (p.border, p.bg, 3.0)];
             for (colour, on, least) in text.into_iter().chain(on_code).chain(controls) {

@@ -4,12 +4,12 @@ use crate::domain::{Entry, Timestamp};
 use std::collections::HashMap;
 
 /// A site in a folder, its archive at `root` below that.
-struct Blog {
-    folder: tempfile::TempDir,
+pub(super) struct Blog {
+    pub folder: tempfile::TempDir,
 }
 
 impl Blog {
-    fn new(files: &[(&str, &str)]) -> Self {
+    pub fn new(files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (path, text) in files {
             let path = folder.path().join(path);
@@ -19,7 +19,7 @@ impl Blog {
         Self { folder }
     }
 
-    fn try_scan(&self, root: &str) -> Result<Scan, Fault> {
+    pub fn try_scan(&self, root: &str) -> Result<Scan, Fault> {
         let archive = Archive::new(Rules {
             root: self.folder.path().join(root),
             include: Vec::new(),
@@ -34,14 +34,14 @@ impl Blog {
         archive.unwrap().scan(&HashMap::new(), Timestamp(4_000_000_000_000))
     }
 
-    fn posts(&self, root: &str) -> Vec<Entry> {
+    pub fn posts(&self, root: &str) -> Vec<Entry> {
         let scan = self.try_scan(root).unwrap();
         assert_eq!(scan.faults, []);
         scan.read.into_iter().map(|read| read.entry).collect()
     }
 
     /// The paths of the addresses of the posts that are no drafts.
-    fn addresses(&self, root: &str) -> Vec<String> {
+    pub fn addresses(&self, root: &str) -> Vec<String> {
         let posts = self.posts(root).into_iter().filter(|post| !post.draft);
         posts.map(|post| post.url.strip_prefix("https://blog.test").unwrap().to_owned()).collect()
     }

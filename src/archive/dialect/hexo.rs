@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::super::fields::Habits;
 use super::super::front::Value;
+use super::super::markdown::HeadingIds;
 use super::super::names::escape;
 use super::config::Config;
 use super::{Dialect, Facts, Page, Place, Site, Take, jekyll, pattern, slugs, tags};
@@ -89,6 +90,15 @@ impl Dialect for Hexo {
 
     fn written(&self, site: &Site, _: &Page<'_>, address: &str) -> Result<String, String> {
         Ok(pretty(site, address))
+    }
+
+    fn heading_ids(&self, site: &Site) -> HeadingIds {
+        match (site.config.get("marked.headerIds"), site.config.text("marked.modifyAnchors").as_deref()) {
+            (Some(Value::Bool(false)), _) => HeadingIds::None,
+            (_, Some("1")) => HeadingIds::Words(|words| slugs::hexo_id(words).to_lowercase()),
+            (_, Some("2")) => HeadingIds::Words(|words| slugs::hexo_id(words).to_uppercase()),
+            _ => HeadingIds::Words(slugs::hexo_id),
+        }
     }
 
     fn tags(&self) -> tags::Language {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::super::fields::Habits;
 use super::super::front::{Table, Value};
+use super::super::markdown::HeadingIds;
 use super::config::{self, Config};
 use super::{Dialect, Facts, Page, Place, Site, Take, pattern, slugs, tags};
 
@@ -104,6 +105,17 @@ impl Dialect for Hugo {
 
     fn written(&self, site: &Site, page: &Page<'_>, address: &str) -> Result<String, String> {
         if address.contains("/:") { filled(address, page, &page_path(site, page.path)) } else { Ok(address.to_owned()) }
+    }
+
+    fn heading_ids(&self, site: &Site) -> HeadingIds {
+        let parser = |key: &str| site.config.get(&format!("markup.goldmark.parser.{key}"));
+        match (parser("autoHeadingID"), parser("autoHeadingIDType")) {
+            (Some(Value::Bool(false)), _) => HeadingIds::None,
+            (_, Some(Value::Text(way))) if way == "github-ascii" => {
+                HeadingIds::Words(|words| slugs::github(&words.replace(|c: char| !c.is_ascii(), "")))
+            }
+            _ => HeadingIds::GitHub,
+        }
     }
 
     fn tags(&self) -> tags::Language {

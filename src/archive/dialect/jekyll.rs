@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::super::fields::{Fields, Habits};
 use super::super::front::{Matter, Table, Value};
+use super::super::markdown::HeadingIds;
 use super::super::names::{Name, escape};
 use super::config::Config;
 use super::{Dialect, Facts, Page, Place, Site, Take, hexo, pattern, slugs, tags};
@@ -105,6 +106,14 @@ impl Dialect for Jekyll {
 
     fn written(&self, _: &Site, page: &Page<'_>, address: &str) -> Result<String, String> {
         filled(address, page)
+    }
+
+    fn heading_ids(&self, site: &Site) -> HeadingIds {
+        match (site.config.get("kramdown.auto_ids"), site.config.text("kramdown.input").as_deref()) {
+            (Some(Value::Bool(false)), _) => HeadingIds::None,
+            (_, Some("kramdown" | "Kramdown")) => HeadingIds::Words(slugs::kramdown),
+            _ => HeadingIds::GitHub,
+        }
     }
 
     fn tags(&self) -> tags::Language {

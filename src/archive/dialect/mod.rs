@@ -26,6 +26,7 @@ use chrono::NaiveDateTime;
 
 use super::fields::{Fields, Habits};
 use super::front::{Matter, Table};
+use super::markdown::HeadingIds;
 use super::names::Name;
 use super::tags;
 use super::walk::Kind;
@@ -110,6 +111,11 @@ pub(super) trait Dialect: Sync {
     /// An address that stands in the fields, its placeholders filled.
     fn written(&self, _: &Site, _: &Page<'_>, address: &str) -> Result<String, String> {
         Ok(address.to_owned())
+    }
+
+    /// How headings get their ids.
+    fn heading_ids(&self, _: &Site) -> HeadingIds {
+        HeadingIds::GitHub
     }
 
     /// The template language of its texts.
@@ -296,6 +302,10 @@ fn language(text: String) -> Option<String> {
     let is_tag = (2..=35).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     is_tag.then_some(tag)
 }
+
+#[cfg(test)]
+#[path = "content_test.rs"]
+mod content_tests;
 
 #[cfg(test)]
 #[path = "dialect_test.rs"]

@@ -42,6 +42,18 @@ pub(super) fn hexo(text: &str) -> String {
     escape(&slug)
 }
 
+/// Hexo's ids of headings: the same with its capitals, not encoded.
+pub(super) fn hexo_id(text: &str) -> String {
+    hyphened(text, |c| !c.is_control() && !c.is_whitespace() && !"~`!@#$%^&*()-_+=[]{}|\\;:\"'<>,.?/".contains(c))
+}
+
+/// The ids of kramdown's own dialect: from the first Latin letter on.
+pub(super) fn kramdown(text: &str) -> String {
+    let from = text.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+    let kept = from.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-'));
+    kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
+}
+
 /// Zola: letters of every script written in ASCII, lower case.
 pub(super) fn zola(text: &str) -> String {
     hyphened(&deunicode::deunicode(text).to_lowercase(), |c| c.is_ascii_alphanumeric())

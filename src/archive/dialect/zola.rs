@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::super::fields::Habits;
+use super::super::markdown::HeadingIds;
 use super::super::names::escape;
 use super::super::walk::Kind;
 use super::config::Config;
@@ -79,6 +80,13 @@ impl Dialect for Zola {
 
     fn written(&self, _: &Site, _: &Page<'_>, address: &str) -> Result<String, String> {
         Ok(format!("/{}/", address.trim_matches('/')))
+    }
+
+    fn heading_ids(&self, site: &Site) -> HeadingIds {
+        match site.config.text("slugify.anchors").as_deref() {
+            Some("off") | Some("safe") => HeadingIds::Words(safe),
+            _ => HeadingIds::Words(slugs::zola),
+        }
     }
 
     fn tags(&self) -> tags::Language {

@@ -1,6 +1,7 @@
 //! A full post made fit for mail: the same content once as HTML that survives
 //! every client, once as text.
 
+mod code;
 pub mod markup;
 mod plain;
 mod tables;
@@ -25,7 +26,7 @@ const CODE_LINES: usize = 40;
 /// A post's content for both parts of a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body {
-    /// Balanced HTML with inline styles, no class of its own but `c`.
+    /// Balanced HTML with inline styles, no class of its own but those of `mail-full.css`.
     pub html: String,
     /// 72 columns, its links listed at the end.
     pub text: String,
@@ -48,7 +49,7 @@ impl Body {
         let content = tables::narrow(content);
         let text = plain::text(words, &content);
         let (_, direction) = post.reads(site_language);
-        let html = inline(&write(&for_clients(content, direction)), direction);
+        let html = inline(&write(&for_clients(code::colour(content), direction)), direction);
         Self { html: clean(&html).into_owned(), text: clean(&text).into_owned() }
     }
 }
@@ -62,7 +63,9 @@ static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .url_schemes(HashSet::from(["http", "https", "mailto", "tel"]))
         .generic_attributes(HashSet::from(["lang", "dir", "id"]))
         .rm_tags(["area", "map", "nav", "center", "tt", "acronym", "data"])
-        .add_tag_attributes("th", ["scope"]);
+        .add_tag_attributes("th", ["scope"])
+        .add_tag_attributes("pre", ["class"])
+        .add_tag_attributes("code", ["class"]);
     builder
 });
 
