@@ -26,7 +26,7 @@ use crate::domain::time::Span;
 use crate::domain::{Fault, Timestamp};
 use crate::http;
 use crate::settings::{Settings, Uncertain, secrets};
-use crate::store::{Ledger, Store, StoreError};
+use crate::store::{Ledger, Store, StoreError, network};
 use crate::tasks::deliver::Engine;
 use crate::tasks::{compose, ingest, publish, tend};
 use crate::telemetry;
@@ -44,6 +44,10 @@ pub enum StartError {
     /// Another process works on this database.
     #[error("{0}")]
     Locked(String),
+    /// The disk of the database failed while it ran: what was on its way there
+    /// may be gone, and this process must not write again.
+    #[error("the disk of the database failed: {0}")]
+    Disk(String),
     /// Anything else.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
@@ -75,7 +79,7 @@ pub async fn context(settings: Settings, clock: Arc<dyn Clock>, ids: Arc<dyn Ids
         .collect::<Result<_, _>>()
         .map_err(StartError::fault)?;
     let signers = mail::signers(&settings).map_err(StartError::fault)?;
-    homes(&settings)?;
+    homes(&settings).map_err(StartError::Faults)?;
     let keys = secrets::open_ring(&settings.keys.file, |bytes| ids.fill(bytes)).map_err(StartError::fault)?;
     let store = Store::open(&settings.database.file).await?;
     store.mirror_newsletters(&settings.newsletters, clock.now()).await?;
@@ -96,19 +100,30 @@ pub async fn context(settings: Settings, clock: Arc<dyn Clock>, ids: Arc<dyn Ids
 }
 
 /// Whether there is a folder for what Postroom keeps; it is never made here,
-/// where a slip in the settings would become a second, empty Postroom.
+/// where a slip in the settings would become a second, empty Postroom. And
+/// whether the database is on a disk of this machine.
 ///
 /// # Errors
-/// A fault for each folder that is not there.
-pub fn homes(settings: &Settings) -> Result<(), StartError> {
+/// A fault for each folder that is not there or will not do.
+pub fn homes(settings: &Settings) -> Result<(), Vec<Fault>> {
     let missing = |(key, file): (&str, &Path)| {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())?.display();
         let fault = Fault::new(key, format!("there is no folder {folder}"));
         Some(fault.with_help(format!("make it: mkdir -p {folder}")))
     };
     let kept = [("database.url", settings.database.file.as_path()), ("keys.file", &settings.keys.file)];
-    let faults: Vec<Fault> = kept.into_iter().filter_map(missing).collect();
-    if faults.is_empty() { Ok(()) } else { Err(StartError::Faults(faults)) }
+    let mut faults: Vec<Fault> = kept.into_iter().filter_map(missing).collect();
+    faults.extend(away(&settings.database.file));
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+/// Why a database cannot lie where it does: over a network a lock keeps nobody
+/// out, and what is called written may not be.
+fn away(database: &Path) -> Option<Fault> {
+    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let kind = network(folder)?;
+    let fault = Fault::new("database.url", format!("{} is on a network file system ({kind})", folder.display()));
+    Some(fault.with_help("name a folder on a disk of this machine; posts may be anywhere"))
 }
 
 /// The rules the archive room reads by.
@@ -180,6 +195,7 @@ pub async fn start_delivery(
     ticks: watch::Sender<u64>,
     stop: CancellationToken,
 ) -> anyhow::Result<Delivery> {
+    ctx.store.keep_reserve();
     let now = ctx.now();
     let mail = &ctx.settings.mail;
     let resend_at = (mail.uncertain == Uncertain::Resend).then(|| now.plus(mail.uncertain_wait));
@@ -240,8 +256,10 @@ pub async fn serve(ctx: Arc<Context>, stop: CancellationToken) -> Result<(), Sta
     tasks.close();
     systemd::ready();
     telemetry::serving(listen, &ctx.settings.http.public_url);
-    stop.cancelled().await;
-    systemd::stopping();
+    tokio::select! {
+        () = stop.cancelled() => systemd::stopping(),
+        why = ctx.store.failed() => return Err(StartError::Disk(why.to_owned())),
+    }
     // A task that hangs, at a network drive say, must not keep the outcomes from the ledger.
     let (_, delivered) = tokio::join!(tokio::time::timeout(GRACE, tasks.wait()), delivery.stop());
     delivered?;
@@ -318,6 +336,9 @@ async fn watch_archive(
 
 /// One look through the archive; true when a file has to be looked at again soon.
 async fn look(ctx: &Context, now: Timestamp) -> bool {
+    if ctx.store.is_full() {
+        return true;
+    }
     let looked = ingest::step(ctx, now).await;
     telemetry::task_ended("ingest", &looked);
     match looked {

@@ -11,7 +11,7 @@ use crate::domain::token::KeyRing;
 use crate::domain::{Fault, Timestamp};
 use crate::feeds::{self, Asset};
 use crate::settings::Settings;
-use crate::store::Store;
+use crate::store::{Store, Trouble};
 use crate::transport::Transport;
 use crate::transport::dkim::Signer;
 use crate::views::model::SiteModel;
@@ -118,12 +118,13 @@ impl Default for Looks {
 }
 
 /// Published files by decoded path, replaced as a whole, and whether the
-/// archive they come from could be read and the database written.
+/// archive they come from could be read, the database written, and its disk has room.
 #[derive(Default)]
 pub struct Site {
     published: RwLock<Arc<HashMap<String, Asset>>>,
     archive_fault: RwLock<Option<Fault>>,
     store_failing: AtomicBool,
+    disk_troubles: RwLock<Vec<Trouble>>,
 }
 
 impl Site {
@@ -156,6 +157,16 @@ impl Site {
     /// Notes whether the database refused a round of writes.
     pub fn set_store_failing(&self, failing: bool) {
         self.store_failing.store(failing, Ordering::Relaxed);
+    }
+
+    /// What was wrong with the disk of the database when last looked.
+    pub fn disk_troubles(&self) -> Vec<Trouble> {
+        self.disk_troubles.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes what is wrong with the disk of the database.
+    pub fn set_disk_troubles(&self, troubles: Vec<Trouble>) {
+        *self.disk_troubles.write().unwrap_or_else(PoisonError::into_inner) = troubles;
     }
 
     /// Notes whether the archive could be read.

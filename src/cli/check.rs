@@ -83,7 +83,10 @@ fn examine(settings: &Settings, findings: &mut Findings) {
         let signer = Signer::new(&dkim.domain, &dkim.selector, dkim.key.expose_secret().as_bytes());
         findings.errors.extend(signer.err().map(|reason| Fault::new("dkim.key_file", reason)));
     }
+    findings.errors.extend(app::homes(settings).err().unwrap_or_default());
     findings.errors.extend(database(&settings.database.file));
+    let troubles = Store::troubles(&settings.database.file);
+    findings.warnings.extend(troubles.iter().map(|trouble| Fault::new("database.url", trouble.to_string())));
     findings.errors.extend(app::templates::read(settings).err().unwrap_or_default());
     match Archive::new(app::rules(settings)) {
         Ok(archive) => posts(&archive, settings, findings),

@@ -104,6 +104,7 @@ impl From<StartError> for Failure {
         match error {
             StartError::Faults(faults) => Self::Settings(faults),
             StartError::Locked(reason) => Self::refused(reason, "stop it first, or let it do the work"),
+            StartError::Disk(_) => Self::Other(anyhow::Error::new(error)),
             StartError::Other(error) => error.into(),
         }
     }

@@ -72,6 +72,7 @@ subscribers would be looked at, audience get something; held says why it would w
   next: [{newsletter, cadence, slot}],
   outbox: {open, deferred, uncertain, oldest, next_try},
   waiting: {quiet_until, relays: [{relay, domain, reason, until}]},
+  troubles: [{what, reason}],
   subscriptions: [{newsletter, status, cadence, count}]}
 editions are those that are not over, last is the newest that is. EDITION is
   ",

@@ -31,6 +31,9 @@ pub fn run(options: &Send, stage: &Stage, out: &mut dyn Write) -> Result<(), Fai
         let zone = ctx.settings.site.timezone;
         let since = options.since.as_deref().map(|text| moment::read(text, zone)).transpose();
         let since = since.map_err(|reason| Failure::usage(reason, moment::HELP))?;
+        if let Some(trouble) = compose::no_room(&ctx) {
+            return Err(Failure::refused(trouble.to_string(), "make room on it, then send again"));
+        }
         plan::look(&ctx).await?;
         match options.dry_run {
             true => {

@@ -5,7 +5,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Stage};
-use crate::app::{self, Instance};
+use crate::app::{self, Instance, StartError};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::telemetry;
@@ -40,10 +40,22 @@ pub fn run(stage: &Stage) -> Result<(), Failure> {
             });
             interrupted
         });
-        app::serve(ctx, stop).await?;
+        match app::serve(ctx, stop).await {
+            Err(StartError::Disk(why)) => end(&why),
+            done => done?,
+        }
         // Nothing but a signal ends the service in order.
         if watch.await.unwrap_or(false) { Err(Failure::Interrupted) } else { Ok(()) }
     })
+}
+
+/// Ends as a crash does, with nothing written and nothing closed: a restart
+/// reads what is truly on the disk and goes on from there.
+fn end(why: &str) -> ! {
+    let failure = Failure::from(StartError::Disk(why.to_owned()));
+    telemetry::disk_failed(why);
+    eprint!("{}", failure.message());
+    std::process::exit(failure.code().into())
 }
 
 /// Looks the database through before anything is written into it. A second

@@ -14,7 +14,7 @@ use crate::domain::Timestamp;
 use crate::domain::delivery::{State as DeliveryState, Tally};
 use crate::domain::edition::{Edition, State};
 use crate::domain::time::Span;
-use crate::store::{Due, Outbox, SubscriptionCount};
+use crate::store::{Due, Outbox, Store, SubscriptionCount, Trouble};
 use crate::system;
 
 /// Everything the screen shows.
@@ -25,6 +25,7 @@ struct Picture {
     next: Vec<Due>,
     outbox: Outbox,
     waiting: Waiting,
+    troubles: Vec<Trouble>,
     subscriptions: Vec<SubscriptionCount>,
 }
 
@@ -88,6 +89,7 @@ async fn look(desk: &Desk, now: Timestamp) -> Result<Picture, Failure> {
         next: desk.store.next_slots().await?,
         outbox,
         waiting: Waiting::look(desk, now).await?,
+        troubles: Store::troubles(&desk.settings.database.file),
         subscriptions: desk.store.subscription_counts().await?,
     })
 }
@@ -134,12 +136,16 @@ fn json(picture: &Picture, out: &mut dyn Write) -> Result<(), Failure> {
             "next_try": outbox.next_try.map(|at| at.rfc3339()),
         },
         "waiting": picture.waiting.object(),
+        "troubles": picture.troubles.iter().map(|one| json!({"what": one.as_str(), "reason": one.to_string()})).collect::<Vec<_>>(),
         "subscriptions": picture.subscriptions.iter().map(count).collect::<Vec<_>>(),
     });
     Ok(output::json(out, object)?)
 }
 
 async fn text(desk: &Desk, picture: &Picture, now: Timestamp, out: &mut dyn Write) -> Result<(), Failure> {
+    for trouble in &picture.troubles {
+        writeln!(out, "Trouble: {trouble}")?;
+    }
     if let Some(since) = picture.paused {
         let since = output::time(since, desk.settings.site.timezone);
         writeln!(out, "Paused since {since}: nothing is handed over. To go on: postroom resume")?;

@@ -12,12 +12,15 @@ pub async fn alive() -> Response {
     plain(200, "alive\n".to_owned())
 }
 
-/// `/readyz`: when last tried, the database took writes and the archive could be
-/// read. Told from memory: whoever asks changes nothing and waits for nothing.
+/// `/readyz`: when last tried, the database took writes, its disk had room, and
+/// the archive could be read. Told from memory: whoever asks changes nothing and waits for nothing.
 pub async fn ready(State(web): State<Shared>) -> Response {
     let mut reasons = String::new();
     if web.ctx.site.is_store_failing() {
         reasons.push_str("the database cannot be written\n");
+    }
+    for trouble in web.ctx.site.disk_troubles() {
+        reasons.push_str(&format!("{}\n", trouble.as_str()));
     }
     if web.ctx.site.archive_fault().is_some() {
         reasons.push_str("the archive cannot be read\n");

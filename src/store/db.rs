@@ -14,6 +14,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, Row, SqlSafeStr};
 
 use super::StoreError;
+use super::disk::LOG;
 
 /// SQLite before this had a fault in resetting the write-ahead log that could
 /// lose commits.
@@ -70,6 +71,8 @@ pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
     // The pages of the outbox stay in memory while an edition goes out, and
     // go from the log to the database every 16 MiB.
     let writing = options.clone().pragma("cache_size", "-8000").pragma("wal_autocheckpoint", "4000");
+    // A large edition, or another program that reads for long, leaves a large log: it is cut back.
+    let writing = writing.pragma("journal_size_limit", LOG.to_string());
     let writer = pool()
         .max_connections(1)
         .idle_timeout(None)

@@ -196,7 +196,7 @@ impl Store {
             .await?;
             Self::unguard(&mut tx, number).await?;
         }
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(approved)
     }
 
@@ -220,7 +220,7 @@ impl Store {
         .rows_affected()
             > 0;
         withdraw(&mut tx, now).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(cancelled)
     }
 
@@ -231,7 +231,7 @@ impl Store {
     pub async fn withdraw(&self, now: Timestamp) -> Result<u64> {
         let mut tx = self.begin().await?;
         let withdrawn = withdraw(&mut tx, now).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(withdrawn)
     }
 
@@ -253,7 +253,7 @@ impl Store {
         if !rows.is_empty() {
             crate::failpoint!("finish");
         }
-        tx.commit().await?;
+        self.commit(tx).await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 }

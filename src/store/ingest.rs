@@ -165,7 +165,7 @@ impl Store {
         .bind(upheaval)
         .execute(&mut *tx)
         .await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(done)
     }
 }

@@ -4,6 +4,7 @@
 //! connection; every answer to a reader or a relay is given after its commit.
 
 mod db;
+mod disk;
 mod editions;
 mod imports;
 mod ingest;
@@ -21,6 +22,7 @@ mod subscriptions;
 mod verify;
 
 pub use db::path_of;
+pub use disk::{Trouble, network};
 pub use editions::Variant;
 pub use imports::{Added, Import, NewSubscription};
 pub use ingest::{Ingest, Ingested, KnownFile};
@@ -35,6 +37,7 @@ pub(crate) use subscriptions::UNDO;
 pub use subscriptions::{StoredConsent, Subscribe};
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteRow;
@@ -80,6 +83,9 @@ pub enum StoreError {
     /// A stored value is not one this version knows.
     #[error("the database holds a value this version does not know: {0}")]
     Value(String),
+    /// The disk failed: only a new start can tell what is on it.
+    #[error("the disk of the database failed ({0}): nothing more is written until a restart")]
+    Failed(String),
     /// The ledger's writer has stopped.
     #[error("the ledger has stopped: {0}")]
     Ledger(String),
@@ -107,6 +113,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 #[derive(Clone, Debug)]
 pub struct Store {
     db: db::Db,
+    disk: Arc<disk::Disk>,
 }
 
 impl Store {
@@ -115,7 +122,7 @@ impl Store {
     /// # Errors
     /// When it cannot be opened, is damaged, or was written by a newer version.
     pub async fn open(path: &Path) -> Result<Self> {
-        Ok(Self { db: db::open(path).await? })
+        Ok(Self { db: db::open(path).await?, disk: Arc::new(disk::Disk::of(path)) })
     }
 
     /// Reads the whole file for damage; one that is not there has none.
@@ -127,8 +134,12 @@ impl Store {
     }
 
     /// Closes every connection after the work in hand; what takes longer than
-    /// five seconds is left to end with the process.
+    /// five seconds is left to end with the process. After the disk failed
+    /// nothing is closed, for that would write.
     pub async fn close(&self) {
+        if self.disk.has_failed() {
+            return;
+        }
         let close = async { tokio::join!(self.db.reader.close(), self.db.writer.close()) };
         let _ = tokio::time::timeout(Duration::from_secs(5), close).await;
     }
@@ -147,7 +158,7 @@ impl Store {
         .bind(now.minus(BEAT).0)
         .execute(&mut *tx)
         .await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(())
     }
 
@@ -157,10 +168,57 @@ impl Store {
         tokio::time::timeout(within, self.begin()).await.is_ok()
     }
 
+    /// What the operator should know of the disk that holds a database.
+    pub fn troubles(path: &Path) -> Vec<Trouble> {
+        disk::Disk::troubles(path)
+    }
+
+    /// Keeps room on the disk for bad times, as long as there is some.
+    pub fn keep_reserve(&self) {
+        self.disk.take_reserve();
+    }
+
+    /// Whether no room could be kept: nothing new is to be begun then.
+    pub fn is_full(&self) -> bool {
+        self.disk.is_full()
+    }
+
+    /// Waits until the disk has failed; what it said. Nothing is written after that.
+    pub async fn failed(&self) -> &str {
+        self.disk.failed().await
+    }
+
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
+        self.disk.make_ready().map_err(StoreError::Failed)?;
         // IMMEDIATE: a transaction that reads first and writes later would
         // fail at once when another process wrote in between.
-        Ok(self.db.writer.begin_with("BEGIN IMMEDIATE").await?)
+        self.noted(self.db.writer.begin_with("BEGIN IMMEDIATE").await)
+    }
+
+    async fn commit(&self, tx: Transaction<'static, Sqlite>) -> Result<()> {
+        self.noted(tx.commit().await)
+    }
+
+    fn noted<T>(&self, done: std::result::Result<T, sqlx::Error>) -> Result<T> {
+        let done = done.map_err(StoreError::from);
+        done.inspect_err(|error| self.note(error))
+    }
+
+    /// Draws the consequence of an error that says something of the disk.
+    pub fn note(&self, error: &StoreError) {
+        // https://www.sqlite.org/rescode.html; the low byte is the kind.
+        const READONLY: i32 = 8;
+        const IOERR: i32 = 10;
+        const CORRUPT: i32 = 11;
+        const FULL: i32 = 13;
+        const NOTADB: i32 = 26;
+        let StoreError::Database(sqlx::Error::Database(error)) = error else { return };
+        let code: i32 = error.code().and_then(|code| code.parse().ok()).unwrap_or_default();
+        match code & 0xff {
+            FULL => self.disk.release(),
+            READONLY | IOERR | CORRUPT | NOTADB => self.disk.fail(error.to_string()),
+            _ => {}
+        }
     }
 }
 

@@ -29,7 +29,7 @@ impl Store {
             .execute(&mut *tx)
             .await?
             .rows_affected();
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(paused > 0)
     }
 
@@ -52,7 +52,7 @@ impl Store {
         .bind(since)
         .execute(&mut *tx)
         .await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(true)
     }
 
@@ -95,7 +95,7 @@ impl Store {
                 .execute(&mut *tx)
                 .await?
                 .rows_affected();
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(paused > 0)
     }
 
@@ -131,7 +131,7 @@ impl Store {
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(resolved)
     }
 
@@ -172,7 +172,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         }
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(Retried { queued, left: (failed.len() as u64).saturating_sub(queued) })
     }
 }

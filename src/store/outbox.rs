@@ -112,7 +112,7 @@ impl Store {
             .await?
             .rows_affected();
         crate::failpoint!("recover");
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok((run, Recovered { returned, uncertain }))
     }
 
@@ -124,7 +124,7 @@ impl Store {
         let mut tx = self.begin().await?;
         sqlx::query("UPDATE runs SET stopped = $1 WHERE id = $2").bind(now.0).bind(run).execute(&mut *tx).await?;
         sqlx::query("DELETE FROM waits").execute(&mut *tx).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(())
     }
 
@@ -152,7 +152,7 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         let leased = leased(&mut tx, &ids, now).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(leased)
     }
 
@@ -173,7 +173,7 @@ impl Store {
         .fetch_one(&mut *tx)
         .await?
         .try_get(0)?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(id)
     }
 
@@ -194,7 +194,7 @@ impl Store {
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(cancelled == 1)
     }
 
@@ -219,7 +219,7 @@ impl Store {
         if moved > 0 {
             crate::failpoint!("resend");
         }
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(moved)
     }
 
@@ -244,7 +244,7 @@ impl Store {
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(gone)
     }
 }

@@ -61,7 +61,7 @@ impl Store {
         .bind(json!(rows).to_string())
         .execute(&mut *tx)
         .await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(())
     }
 

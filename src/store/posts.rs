@@ -90,7 +90,7 @@ impl Store {
         .bind(serde_json::to_string(&files).map_err(|e| StoreError::Value(e.to_string()))?)
         .execute(&mut *tx)
         .await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(())
     }
 

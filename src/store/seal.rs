@@ -197,7 +197,7 @@ impl Store {
         }
         crate::failpoint!("seal");
         cover(&mut tx, seal, now).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         crate::failpoint!("sealed");
         Ok(outcome)
     }

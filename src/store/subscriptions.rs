@@ -88,7 +88,7 @@ impl Store {
         let kind = if word::<Status>(&row, "status")? == Status::Active { Kind::Already } else { Kind::Confirm };
         record_consent(&mut tx, id, &request.consent, now).await?;
         queue_mail(&mut tx, kind, id, request.mail_expires, now).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(())
     }
 
@@ -128,7 +128,7 @@ impl Store {
             record_consent(&mut tx, id, consent, now).await?;
             queue_mail(&mut tx, Kind::Welcome, id, mail_expires, now).await?;
         }
-        tx.commit().await?;
+        self.commit(tx).await?;
         self.subscription(id).await
     }
 
@@ -143,7 +143,7 @@ impl Store {
             .bind(id)
             .execute(&mut *tx)
             .await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         self.subscription(id).await
     }
 
@@ -174,7 +174,7 @@ impl Store {
             .await?;
         }
         crate::failpoint!("unsubscribe");
-        tx.commit().await?;
+        self.commit(tx).await?;
         crate::failpoint!("unsubscribed");
         self.subscription(id).await
     }
@@ -198,7 +198,7 @@ impl Store {
         if changed.rows_affected() > 0 {
             record_consent(&mut tx, id, consent, now).await?;
         }
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(self.subscription(id).await?.filter(|s| s.status == Status::Active))
     }
 

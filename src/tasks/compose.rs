@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use crate::context::Context;
 use crate::domain::edition::{self, Group, State};
 use crate::domain::{Cadence, Newsletter, Post, Timestamp};
-use crate::store::{PublicCopy, Seal, SealOutcome, SealVariant};
+use crate::store::{PublicCopy, Seal, SealOutcome, SealVariant, Store, Trouble};
 use crate::telemetry;
 use crate::views::mail::{self, Mail};
 use crate::views::model::{Content, EditionMail, Extent, PostItem};
@@ -83,11 +83,21 @@ pub enum Sealed {
 /// many in a row mean that something else is wrong.
 const ROUNDS: usize = 20;
 
+/// Why no edition is begun now, if the disk has too little room for one: it
+/// stays due, and is composed once there is room.
+pub fn no_room(ctx: &Context) -> Option<Trouble> {
+    let troubles = Store::troubles(&ctx.settings.database.file);
+    troubles.into_iter().find(|trouble| matches!(trouble, Trouble::Full(_) | Trouble::Short(..)))
+}
+
 /// Composes every edition that is due at `now`.
 ///
 /// # Errors
 /// Those of the store; what was sealed stays.
 pub async fn step(ctx: &Context, now: Timestamp) -> anyhow::Result<Step> {
+    if no_room(ctx).is_some() {
+        return Ok(Step::Idle);
+    }
     let mut sealed = 0;
     for due in ctx.store.due_slots(now).await? {
         let Some(newsletter) = ctx.settings.newsletter(&due.newsletter) else { continue };

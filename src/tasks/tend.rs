@@ -1,9 +1,10 @@
-//! What time has overtaken: deliveries too old to try or of a cancelled edition,
+//! Whether the disk has room; what time has overtaken: deliveries too old to try or of a cancelled edition,
 //! uncertain ones whose wait is over, editions whose every delivery is settled; and
 //! which editions stand still.
 
 use crate::context::Context;
 use crate::domain::Timestamp;
+use crate::store::Store;
 use crate::telemetry;
 
 use super::Step;
@@ -13,7 +14,14 @@ use super::Step;
 /// # Errors
 /// Those of the store.
 pub async fn step(ctx: &Context, now: Timestamp) -> anyhow::Result<Step> {
+    ctx.store.keep_reserve();
+    let troubles = Store::troubles(&ctx.settings.database.file);
+    telemetry::disk_troubles(&troubles.iter().map(|one| (one.as_str(), one.to_string())).collect::<Vec<_>>());
+    ctx.site.set_disk_troubles(troubles);
     let done = tended(ctx, now).await;
+    if let Some(error) = done.as_ref().err().and_then(|error| error.downcast_ref()) {
+        ctx.store.note(error);
+    }
     ctx.site.set_store_failing(done.is_err());
     done
 }

@@ -185,6 +185,27 @@ pub fn ledger_failed(reason: &str) {
     error!(reason, "the ledger cannot be used, sending waits");
 }
 
+/// What was wrong with the disk of the database when last looked.
+static DISK: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+
+/// What is wrong with the disk of the database, each with a word for it: said
+/// when it begins, and when it is over.
+pub fn disk_troubles(troubles: &[(&'static str, String)]) {
+    let mut said = DISK.lock().unwrap_or_else(PoisonError::into_inner);
+    for (trouble, reason) in troubles.iter().filter(|(trouble, _)| !said.contains(trouble)) {
+        error!(trouble, reason, "trouble with the disk");
+    }
+    for trouble in said.iter().filter(|trouble| troubles.iter().all(|(other, _)| other != *trouble)) {
+        info!(trouble, "the trouble is over");
+    }
+    *said = troubles.iter().map(|(trouble, _)| *trouble).collect();
+}
+
+/// The disk did not do what it was told: nothing more is written, the service ends.
+pub fn disk_failed(reason: &str) {
+    error!(reason, "the disk of the database failed");
+}
+
 /// It can be used again.
 pub fn ledger_works() {
     info!("the ledger can be used again");

@@ -6,6 +6,9 @@
  * A sync takes 5 ms longer than it need, so that the test often comes before it.
  * With POWERCUT_LIES set, a sync empties nothing: a disk that lies, which must break the promise.
  * With POWERCUT_FULL set to a path, nothing is noted, and no file grows while that path exists: a full disk.
+ * With POWERCUT_EIO set to a path, nothing is noted, and while that path exists a sync fails; every further one fails
+ * too and is noted in that file: what a failed sync should have written is gone, so nobody may try again.
+ * With POWERCUT_MOUNTS set to a path, that file is what is read as the list of mounts.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -29,7 +32,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static void remember(int fd, const char *path) {
     const char *base = strrchr(path, '/');
     base = base ? base + 1 : path;
-    if (fd < 0 || fd >= FILES || !strstr(base, ".db") || strstr(base, "-shm") || strstr(base, ".lock")) return;
+    if (fd < 0 || fd >= FILES || !strstr(base, ".db") || strstr(base, "-shm") || strstr(base, ".db.")) return;
     pthread_mutex_lock(&lock);
     free(names[fd]);
     names[fd] = strdup(path);
@@ -56,6 +59,7 @@ static int note(int fd, off_t offset, const void *bytes, size_t count, int64_t c
     struct stat file;
     fstat(fd, &file);
     const char *full = getenv("POWERCUT_FULL");
+    if (getenv("POWERCUT_EIO")) return 1;
     if (full) return cut >= 0 || offset + (off_t)count <= file.st_size || access(full, F_OK) != 0;
     size_t room = cut >= 0 ? (file.st_size > cut ? (size_t)(file.st_size - cut) : 0) : count;
     char *record = malloc(5 * sizeof(int64_t) + room + count);
@@ -86,6 +90,7 @@ static int opened(int fd, const char *path) {
         va_start(rest, flags);                                                \
         mode_t mode = va_arg(rest, mode_t);                                   \
         va_end(rest);                                                         \
+        if (getenv("POWERCUT_MOUNTS") && strcmp(path, "/proc/self/mountinfo") == 0) path = getenv("POWERCUT_MOUNTS"); \
         return opened(REAL(int, name, const char *, int, ...)(path, flags, mode), path); \
     }
 OPEN(open)
@@ -99,6 +104,23 @@ int close(int fd) {
         pthread_mutex_unlock(&lock);
     }
     return REAL(int, close, int)(fd);
+}
+
+/* Whether a sync fails here and now. */
+static int fails(void) {
+    static int failed;
+    const char *broken = getenv("POWERCUT_EIO");
+    if (!broken || access(broken, F_OK) != 0) return 0;
+    pthread_mutex_lock(&lock);
+    if (failed) {
+        int again = REAL(int, open, const char *, int, ...)(broken, O_WRONLY | O_APPEND);
+        whole(again, "again\n", 6);
+        REAL(int, close, int)(again);
+    }
+    failed = 1;
+    pthread_mutex_unlock(&lock);
+    errno = EIO;
+    return 1;
 }
 
 static int ours(int fd) { return fd >= 0 && fd < FILES && names[fd]; }
@@ -142,7 +164,8 @@ TRUNCATE(ftruncate64)
 #define SYNC(name)                                                            \
     int name(int fd) {                                                        \
         int (*real)(int) = REAL(int, name, int);                              \
-        if (!ours(fd) || getenv("POWERCUT_LIES") || getenv("POWERCUT_FULL")) return real(fd); \
+        if (ours(fd) && fails()) return -1;                                   \
+        if (!ours(fd) || getenv("POWERCUT_EIO") || getenv("POWERCUT_LIES") || getenv("POWERCUT_FULL")) return real(fd); \
         usleep(5000);                                                         \
         pthread_mutex_lock(&lock);                                            \
         int done = real(fd), undo = notes(fd);                                \

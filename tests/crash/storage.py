@@ -78,9 +78,10 @@ def locked(make, times):
 
 
 def disk(make, times):
-    """A small file system fills up while mail is on its way, and is emptied again."""
+    """A small file system fills up while mail is on its way, and is emptied again; readers leave all the same."""
     figures, left = Figures(), {}
     with make("disk", 2_000, database="disk/postroom.db") as blog, small_disk(blog.folder / "disk") as (filler, under):
+        reserve = blog.database.with_name("postroom.db.reserve")
         try:
             blog.found()
             blog.order("pause", 0.01)
@@ -94,8 +95,11 @@ def disk(make, times):
                 until(90, "the disk to be felt", lambda: is_still(blog))
                 if blog.serve.poll() is not None:
                     raise Failed(f"it ended: {blog.serve.returncode}")
-                for reader in random.sample(sorted(blog.copies.leave.keys() - left.keys()), 3):
+                leaving = random.sample(sorted(blog.copies.leave.keys() - left.keys()), 3)
+                for reader in leaving:
                     leave(blog, reader, left)
+                if not under:
+                    full(blog, figures, reserve, [reader for reader in leaving if reader not in left])
                 if random.random() < 0.5:
                     blog.kill()
                     figures.crashes += 1
@@ -103,7 +107,11 @@ def disk(make, times):
                 if blog.serve.poll() is not None:
                     blog.start(under=under)
                 finish(blog, figures)
+                if not under and not (blog.get("/readyz") == 200 and reserve.stat().st_size == 16 << 20):
+                    figures.faults.append("with room on the disk the reserve is not back")
                 blog.stop()
+            if not under:
+                nearly_full(blog, figures, filler)
             blog.start()
             return finished(blog, figures, left)
         finally:
@@ -111,12 +119,46 @@ def disk(make, times):
                 blog.kill()
 
 
+def full(blog, figures, reserve, refused):
+    """What is to be seen of a full disk: the reserve is given up, so that whoever leaves is heard."""
+    until(10, "the reserve to be given up", lambda: not reserve.exists())
+    until(10, "it not to be ready", lambda: blog.get("/readyz") == 503)
+    if refused:
+        figures.faults.append(f"with a reserve to give up, {refused} could not leave")
+    told = [one["what"] for one in blog.ask("status")["troubles"]]
+    if told != ["disk full"]:
+        figures.faults.append(f"of the full disk `status` says {told}")
+
+
+def nearly_full(blog, figures, filler):
+    """With little room no edition is begun; with some it is, by itself."""
+    fill(filler, keep=24 << 20)
+    editions = blog.editions()
+    blog.post()
+    blog.start(ready=False)
+    until(20, "the pages", lambda: blog.get("/healthz") == 200)
+    until(20, "the post to be known", lambda: blog.get(f"/posts/post-{blog.posts}") == 200)
+    until(10, "it not to be ready", lambda: blog.get("/readyz") == 503)
+    told = [one["what"] for one in blog.ask("status")["troubles"]]
+    warned = "no edition is begun with less than 32 MiB" in blog.run("check").stdout
+    sent = blog.run("send", "posts")
+    if told != ["disk nearly full"] or not warned or sent.returncode != 3 or "no edition is begun" not in sent.stderr:
+        figures.faults.append(f"of the nearly full disk: {told}, {warned}, {sent.returncode}: {sent.stderr}")
+    time.sleep(2)
+    if blog.editions() != editions:
+        figures.faults.append("an edition was begun on a disk that is nearly full")
+    filler.unlink()
+    until(20, "the edition to be begun", lambda: blog.editions() == editions + 1)
+    finish(blog, figures)
+    blog.stop()
+
+
 @contextmanager
 def small_disk(folder):
-    """A file system of 24 MB at `folder`; where none may be mounted, files there that cannot grow while `filler` is."""
+    """A file system of 64 MiB at `folder`; where none may be mounted, files there that cannot grow while `filler` is."""
     folder.mkdir()
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    mount = [*sudo, "mount", "-t", "tmpfs", "-o", f"size=24m,uid={os.getuid()}", "none", folder]
+    mount = [*sudo, "mount", "-t", "tmpfs", "-o", f"size=64m,uid={os.getuid()}", "none", folder]
     if shutil.which(mount[0]) is None or subprocess.run(mount, stderr=subprocess.DEVNULL).returncode != 0:
         print("disk: no file system can be mounted here; growing files are refused instead", flush=True)
         filler = folder / "filler"
@@ -128,12 +170,14 @@ def small_disk(folder):
         subprocess.run([*sudo, "umount", "-l", folder], check=True)
 
 
-def fill(path):
-    """Takes what room there is, at most what a small disk has."""
+def fill(path, keep=0):
+    """Takes what room there is but for `keep`, at most what a small disk has."""
+    told = os.statvfs(path.parent)
+    most = min(64 << 20, told.f_bavail * told.f_frsize) - keep
     with open(path, "wb", buffering=0) as filler:
         for size in (1 << 20, 1 << 12, 1):
             try:
-                while filler.tell() < 24 << 20:
+                while filler.tell() < most:
                     filler.write(b"x" * size)
             except OSError:
                 pass
@@ -214,6 +258,81 @@ def read(undo):
             return  # the process was killed while it wrote this note, so the write itself never came
         yield offset, size, undo[at : at + old], undo[at + old : at + old + new], cut_to
         at += old + new
+
+
+def sync(make, times):
+    """The disk fails to sync while mail is on its way: nothing more is written or sent, and a restart goes on."""
+    figures = Figures()
+    with make("sync", 1_000) as blog:
+        broken = blog.folder / "broken"
+        under = ("env", f"LD_PRELOAD={shim()}", f"POWERCUT_EIO={broken}")
+        blog.found()
+        blog.order("pause", 0.01)
+        for _ in range(times):
+            if not blog.moving():
+                blog.post()
+            before = blog.copies.look()
+            blog.start(under=under)
+            until(60, "some mail", lambda: blog.copies.look() > before + random.randint(1, 100))
+            broken.touch()
+            until(20, "its end", lambda: blog.serve.poll() is not None)
+            figures.crashes += 1
+            at_end = blog.copies.look()
+            if blog.serve.returncode != 4 or "the disk of the database failed" not in said(blog):
+                figures.faults.append(f"after a failed sync it ended with {blog.serve.returncode}")
+            if broken.read_text():
+                figures.faults.append(f"after a failed sync it synced again: {broken.read_text().split()}")
+            time.sleep(0.5)
+            if blog.copies.look() > at_end:
+                figures.faults.append("after a failed sync mail left")
+            broken.unlink()
+        blog.start()
+        return finished(blog, figures)
+
+
+def said(blog):
+    return (blog.folder / "serve.log").read_text()
+
+
+def network(make, times):
+    """A database on a network file system is refused, by the list of mounts that a library makes up."""
+    figures = Figures()
+    with make("network", 10) as blog:
+        mounts = blog.folder / "mounts"
+        mounts.write_text(f"22 1 8:1 / / rw - ext4 /dev/sda rw\n40 22 0:45 / {blog.folder} rw - nfs4 box:/srv rw\n")
+        under = ("env", f"LD_PRELOAD={shim()}", f"POWERCUT_MOUNTS={mounts}")
+        for words in (("serve",), ("check",), ("subscribers", "add", "jane@blog.test"), ("send", "posts")):
+            done = subprocess.run([*under, *blog.arguments(*words)], env=blog.environment(), capture_output=True, text=True)
+            told = f"database.url: {blog.folder} is on a network file system (nfs4)" in done.stdout + done.stderr
+            if not told or done.returncode != (1 if words == ("check",) else 2) or blog.database.exists():
+                figures.faults.append(f"{words} on a network file system: {done.returncode}: {done.stdout}{done.stderr}")
+    return figures
+
+
+def log(make, times):
+    """Another program reads without end, so that the write-ahead log grows: it is told, and the log is cut back after."""
+    figures = Figures()
+    with make("log", 100) as blog:
+        blog.found()
+        blog.start()
+        reader = sqlite3.connect(blog.database, timeout=60, isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT COUNT(*) FROM subscribers").fetchone()
+        writer = sqlite3.connect(blog.database, timeout=60, isolation_level=None)
+        writer.execute("CREATE TABLE ballast AS SELECT zeroblob(280 << 20) AS bytes")
+        until(10, "it not to be ready", lambda: blog.get("/readyz") == 503)
+        told = [one["what"] for one in blog.ask("status")["troubles"]]
+        if told != ["log growing"] or "write-ahead log has grown" not in said(blog):
+            figures.faults.append(f"of a log of 280 MiB `status` says {told}")
+        reader.close()
+        writer.execute("DROP TABLE ballast")
+        writer.close()
+        blog.post()
+        until(60, "the log to be cut back", lambda: blog.get("/readyz") == 200)
+        finish(blog, figures)
+        blog.stop()
+        blog.start()
+        return finished(blog, figures)
 
 
 def damage(make, times):

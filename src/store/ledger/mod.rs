@@ -163,7 +163,8 @@ async fn write(store: Store, run: Run, mut waiting: mpsc::Receiver<Request>) {
             answer(request, &Err(StoreError::Ledger("the outcome before it is not on the disk".into())));
         }
         let committed = rows::commit(&store, run, &batch).await;
-        if committed.is_err() {
+        if let Err(error) = &committed {
+            store.note(error);
             kept.extend(batch.iter().filter_map(Request::again));
         }
         for request in batch.drain(..) {

@@ -144,6 +144,9 @@ impl Queue {
         }
         let may_go = loop {
             let now = ctx.now();
+            if ctx.store.is_full() {
+                break false;
+            }
             let pause = match relay.permit(now) {
                 Permit::Go => break true,
                 Permit::Back => break false,
@@ -159,7 +162,7 @@ impl Queue {
     /// One more for a worker that has something in hand, when that leaves no other idle.
     pub(super) fn spare(&mut self, relay: &Relay, ctx: &Context) -> Option<Work> {
         let waiting = self.letters.work.len() + self.editions.work.len() + usize::from(self.head.is_some());
-        if waiting < self.workers || relay.permit(ctx.now()) != Permit::Go {
+        if waiting < self.workers || ctx.store.is_full() || relay.permit(ctx.now()) != Permit::Go {
             return None;
         }
         self.first(true)

@@ -135,7 +135,7 @@ impl Engine {
     /// Leases as much as the relays take just now.
     async fn feed(&self, feeder: &Feeder) -> Fed {
         let now = self.ctx.now();
-        if feeder.what == Mail::Editions && self.is_quiet(now) {
+        if self.ctx.store.is_full() || feeder.what == Mail::Editions && self.is_quiet(now) {
             return Fed::Nothing;
         }
         let takes = |(index, relay): (usize, &Arc<Relay>)| relay.room(feeder.what, feeder.waiting(index), now);
