@@ -68,6 +68,17 @@ CREATE TABLE post_newsletters (
     PRIMARY KEY (post_id, position)
 );
 
+-- Episodes, films, pictures: what belongs to a post beside its text.
+CREATE TABLE post_media (
+    post_id  BIGINT NOT NULL REFERENCES posts (id),
+    position BIGINT NOT NULL,
+    url      TEXT   NOT NULL,
+    kind     TEXT   NOT NULL,
+    bytes    BIGINT,
+    seconds  BIGINT,
+    PRIMARY KEY (post_id, position)
+);
+
 -- One row once the first scan is done: what was there then is the baseline.
 CREATE TABLE baselines (
     id      BIGINT PRIMARY KEY,
@@ -84,11 +95,24 @@ CREATE TABLE baselines (
 CREATE TABLE baseline_files (path TEXT PRIMARY KEY);
 
 -- What each published file was when it last changed: readers that ask by date
--- alone must not be told "unchanged" after a restart.
+-- alone must not be told "unchanged" after a restart. The id is that of a feed,
+-- its first address, kept when it moves.
 CREATE TABLE published (
     path     TEXT PRIMARY KEY,
     etag     TEXT   NOT NULL,
-    modified BIGINT NOT NULL
+    modified BIGINT NOT NULL,
+    feed_id  TEXT   NOT NULL
+);
+
+-- Hubs (WebSub) that have yet to be told of a feed that changed: one row each,
+-- until the hub has heard or it is too late to matter.
+CREATE TABLE pings (
+    hub      TEXT   NOT NULL,
+    topic    TEXT   NOT NULL,
+    changed  BIGINT NOT NULL,
+    attempts BIGINT NOT NULL,
+    due      BIGINT NOT NULL,
+    PRIMARY KEY (hub, topic)
 );
 
 -- Mirrored from the settings, so that the ledger can be read without them.

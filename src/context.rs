@@ -7,11 +7,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Notify;
 
 use crate::archive::Archive;
+use crate::domain::edition::Edition;
 use crate::domain::token::KeyRing;
-use crate::domain::{Fault, Timestamp};
-use crate::feeds::{self, Asset};
+use crate::domain::{Fault, Post, Timestamp};
+use crate::feeds::{self, ArchivePage, Asset, Catalogue, Masthead, Sent};
 use crate::settings::Settings;
-use crate::store::{Store, Trouble};
+use crate::store::{PostTold, Store, StoreError, Trouble};
 use crate::transport::Transport;
 use crate::transport::dkim::Signer;
 use crate::views::model::SiteModel;
@@ -82,6 +83,70 @@ impl Context {
         format!("{}{path}", self.settings.http.public_url)
     }
 
+    /// What all feeds have in common.
+    pub fn masthead(&self) -> Masthead {
+        let (site, feeds) = (&self.settings.site, &self.settings.feeds);
+        Masthead {
+            title: site.title.clone(),
+            description: site.description.clone(),
+            language: site.language.clone(),
+            author: site.author.clone(),
+            site_url: site.url.clone(),
+            public_url: self.settings.http.public_url.clone(),
+            full_text: feeds.full_text,
+            hubs: feeds.hubs.clone(),
+            items: feeds.items,
+            stylesheet: self.looks.feed_css.clone(),
+        }
+    }
+
+    /// Everything there is to follow, posts without their bodies.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn catalogue(&self, now: Timestamp) -> Result<Catalogue, StoreError> {
+        let sent: Vec<Sent> = self.store.sent_editions().await?.into_iter().map(sent).collect();
+        let newsletters = self.settings.newsletters.iter().map(|one| (one.id.clone(), one.title.clone()));
+        let newsletters: Vec<_> = newsletters.collect();
+        let posts = self.store.public_outlines(now).await?;
+        Ok(Catalogue::of(posts, &sent, &newsletters, &self.settings.http.public_url))
+    }
+
+    /// Copies of items of a catalogue, with their bodies.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn with_bodies(&self, catalogue: &Catalogue, items: &[usize]) -> Result<Vec<Post>, StoreError> {
+        let mut posts: Vec<Post> = items.iter().map(|&item| catalogue.items[item].clone()).collect();
+        let ids: Vec<i64> = posts.iter().map(|post| post.id).filter(|id| *id >= 0).collect();
+        let mut bodies = self.store.bodies(&ids).await?;
+        for post in &mut posts {
+            if let Some(html) = bodies.remove(&post.id) {
+                post.entry.html = html;
+            }
+        }
+        Ok(posts)
+    }
+
+    /// A page of a feed's archive, made now.
+    ///
+    /// # Errors
+    /// Those of the store and of a feed writer.
+    pub async fn archive_page(&self, catalogue: &Catalogue, page: &ArchivePage<'_>) -> anyhow::Result<Asset> {
+        let posts = self.with_bodies(catalogue, &page.items).await?;
+        let posts: Vec<&Post> = posts.iter().collect();
+        let feed_id = self.site.get(&page.current()).map(|current| current.feed_id).unwrap_or_default();
+        Ok(page.render(&self.masthead(), &posts, &feed_id)?)
+    }
+
+    /// Changes whenever what feeds and lists are made from does.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn published_from(&self, now: Timestamp) -> Result<String, StoreError> {
+        Ok(self.store.public_fingerprint(now).await? + "\n" + &self.store.sent_fingerprint().await?)
+    }
+
     /// The site as mails and pages show it.
     pub fn site_model(&self) -> SiteModel {
         SiteModel {
@@ -92,6 +157,17 @@ impl Context {
             postal_address: self.settings.site.postal_address.clone(),
             zone: self.settings.site.timezone,
         }
+    }
+}
+
+fn sent((edition, posts): (Edition, Vec<PostTold>)) -> Sent {
+    Sent {
+        number: edition.number,
+        newsletter: edition.newsletter,
+        cadence: edition.cadence.as_str().to_owned(),
+        subject: edition.public_subject.unwrap_or(edition.subject),
+        sealed: edition.sealed,
+        posts,
     }
 }
 
@@ -182,4 +258,6 @@ pub struct Wake {
     pub archive: Notify,
     /// The outbox has something new.
     pub outbox: Notify,
+    /// A feed has changed that hubs have to be told of.
+    pub hubs: Notify,
 }

@@ -1,5 +1,6 @@
 //! The real binary, as an operator meets it.
 
+mod build;
 mod dkim;
 mod mistakes;
 mod subscribers;
@@ -170,33 +171,6 @@ fn posts_that_come_to_share_an_address_stay_in_the_feeds_as_they_were() {
     write_post(folder.path(), "b.md", &post("Second again", "same"));
     let after = build();
     assert!(after.contains("<title>First</title>") && after.contains("<title>Second</title>"), "{after}");
-}
-
-#[test]
-fn a_build_removes_what_an_earlier_one_wrote_and_nothing_else() {
-    let folder = tempfile::tempdir().unwrap();
-    run(folder.path(), &["init"]);
-    let out = folder.path().join("out");
-    let build = || {
-        let build = run(folder.path(), &["build", "--out", "out"]);
-        assert_eq!(build.code, 0, "{}", build.err);
-        build.out
-    };
-    let long = "a".repeat(300);
-    let post = |tag: &str| format!("---\ntitle: First\ndate: 2024-05-31\ntags: [{tag}]\n---\nText.\n");
-    write_post(folder.path(), "a.md", &post(&format!("gone, {long}")));
-    build();
-    assert!(out.join("topics/gone/feed.xml").exists());
-    let topics =
-        || fs::read_dir(out.join("topics")).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
-    assert!(topics().iter().any(|name| name.len() > 100), "however long a topic is");
-    let before = topics().len();
-    fs::write(out.join("index.html"), "the operator's own").unwrap();
-    write_post(folder.path(), "a.md", &post("kept"));
-    assert!(build().contains("Removed 6 files that an earlier build wrote"));
-    assert_eq!(topics().len(), before - 1);
-    assert!(topics().contains(&"kept".into()) && !topics().contains(&"gone".into()), "{:?}", topics());
-    assert!(out.join("index.html").exists() && out.join("feed.xml").exists());
 }
 
 #[test]

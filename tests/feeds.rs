@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use atom_syndication::TextType;
-use postroom::domain::post::{Access, Topic};
+use postroom::domain::post::{Access, Media, Topic};
 use postroom::domain::{Entry, Post, Timestamp};
-use postroom::feeds::{Asset, Before, Channel, FORMATS, Masthead, STYLESHEET, publish};
+use postroom::feeds::{
+    ArchivePage, Asset, Before, Catalogue, Channel, FORMATS, Masthead, Place, STYLESHEET, Sent, publish,
+};
 
 use proptest::prelude::*;
 
@@ -38,6 +40,7 @@ fn post(id: i64, title: &str) -> Post {
         words: 2,
         access: Access::Public,
         send: Default::default(),
+        media: Vec::new(),
     };
     Post {
         id,
@@ -60,14 +63,24 @@ fn three() -> Vec<Post> {
     rich.entry.html = "<p>1 &lt; 2 &amp;&amp; <code>a]]&gt;b]]>c</code></p>\n<p>ذهب — 日本 🦀</p>".into();
     rich.entry.topics = [Topic::named("C & C++"), Topic::named("Größe")].into_iter().flatten().collect();
     rich.entry.authors = vec!["Ann O'Nym".into(), "Bo <bo>".into()];
+    rich.entry.media = vec![
+        media("https://blog.example/cover.png?a=1&b=\"2\"", "image/png", None, None),
+        media("https://blog.example/größe.mp3", "audio/mpeg", Some(12_345), Some(61)),
+        media("https://blog.example/talk.webm", "video/webm", None, None),
+    ];
     rich.entry.language = Some("ar".into());
     rich.entry.url = "https://blog.example/größe?a=1&b=\"2\"".into();
     let mut closed = post(1, "For subscribers");
     closed.entry.access = Access::Subscribers;
     closed.entry.summary = String::new();
+    closed.entry.media = vec![media("https://blog.example/secret.mp3", "audio/mpeg", None, None)];
     let mut plain = post(3, "Plain");
     plain.feed_id = plain.entry.url.clone();
     vec![plain, rich, closed]
+}
+
+fn media(url: &str, kind: &str, bytes: Option<u64>, seconds: Option<u32>) -> Media {
+    Media { url: url.into(), kind: kind.into(), bytes, seconds }
 }
 
 fn channel(file: &str) -> Channel {
@@ -77,10 +90,13 @@ fn channel(file: &str) -> Channel {
         language: "en-GB".into(),
         site: "Example & Sons".into(),
         author: None,
+        id: format!("https://old.example/{file}"),
         feed_url: format!("https://news.example/{file}"),
         page_url: "https://blog.example".into(),
         stylesheet: "/feed.css".into(),
         full_text: true,
+        for_subscribers: false,
+        place: Place { current: None, previous: Some(format!("https://news.example/archive/2/{file}")), next: None },
         hubs: vec!["https://hub.example/?a=1&b=2".into()],
         updated: Timestamp(NEW_YEAR.0 + 3 * DAY),
     }
@@ -115,7 +131,20 @@ fn render(change: impl Fn(&mut Channel), posts: &[Post]) -> Vec<String> {
 fn published(masthead: &Masthead, posts: &[Post], previous: &HashMap<String, Asset>) -> HashMap<String, Asset> {
     let stamps = previous.iter().map(|(path, file)| (path.clone(), file.stamp())).collect();
     let before = Before { assets: Arc::new(previous.clone()), stamps, now: Timestamp(0) };
-    publish(masthead, posts, &before).unwrap().into_iter().collect()
+    publish(masthead, &catalogue(posts), &before).unwrap().into_iter().collect()
+}
+
+fn catalogue(posts: &[Post]) -> Catalogue {
+    let sent = Sent {
+        number: 7,
+        newsletter: "letters".into(),
+        cadence: "weekly".into(),
+        subject: "Plain & 2 more".into(),
+        sealed: Timestamp(NEW_YEAR.0 + DAY),
+        posts: vec![("Plain".into(), "https://blog.example/post-3/".into(), None)],
+    };
+    let newsletters = [("letters".to_owned(), "The Letters".to_owned())];
+    Catalogue::of(posts.to_vec(), &[sent], &newsletters, "https://news.example/letters")
 }
 
 fn text<'a>(site: &'a HashMap<String, Asset>, path: &str) -> &'a str {
@@ -137,8 +166,13 @@ fn a_post_for_subscribers_never_shows_its_body_in_a_feed() {
     let mut secret = post(1, "Secret");
     secret.entry.access = Access::Subscribers;
     secret.entry.html = "<p>the whole story</p>".into();
-    for written in render(|_| (), &[secret]) {
-        assert!(written.contains("What post 1 is about.") && !written.contains("whole story"), "{written}");
+    secret.entry.media = vec![media("https://blog.example/whole.mp3", "audio/mpeg", None, None)];
+    for written in render(|_| (), &[secret.clone()]) {
+        assert!(written.contains("What post 1 is about."), "{written}");
+        assert!(!written.contains("whole story") && !written.contains("whole.mp3"), "{written}");
+    }
+    for written in render(|channel| channel.for_subscribers = true, &[secret]) {
+        assert!(written.contains("whole story") && written.contains("whole.mp3"), "{written}");
     }
 }
 
@@ -217,13 +251,17 @@ fn the_same_posts_in_any_order_give_the_same_bytes() {
 }
 
 #[test]
-fn each_topic_has_its_own_feeds_under_a_decoded_path_and_an_encoded_address() {
+fn each_topic_author_and_newsletter_has_its_own_feeds_under_a_decoded_path_and_an_encoded_address() {
     let site = published(&masthead(), &three(), &HashMap::new());
     let mut paths: Vec<&str> = site.keys().map(String::as_str).collect();
     paths.sort_unstable();
-    let mut expected = vec!["/feed.css".to_owned()];
-    for folder in ["", "/topics/c-c-plus-plus", "/topics/größe"] {
-        expected.extend(FORMATS.iter().map(|format| format!("{folder}/{}", format.file)));
+    let lists = ["/feed.css", "/feeds.opml", "/sitemap.xml", "/editions/letters/feed.xml"];
+    let mut expected: Vec<String> = lists.map(str::to_owned).to_vec();
+    expected.extend(["/editions/letters/atom.xml", "/editions/letters/feed.json"].map(str::to_owned));
+    for folder in ["", "/topics/c-c-plus-plus", "/topics/größe", "/authors/ann-onym", "/authors/bo-bo"] {
+        for folder in [folder.to_owned(), format!("{folder}/summary")] {
+            expected.extend(FORMATS.iter().map(|format| format!("{folder}/{}", format.file)));
+        }
     }
     expected.sort_unstable();
     assert_eq!(paths, expected);
@@ -260,7 +298,7 @@ fn validators_change_exactly_when_the_bytes_do() {
     posts[1].edited = Some(Timestamp(NEW_YEAR.0 + 9 * DAY));
     let edited = published(&masthead(), &posts, &first);
     for (path, asset) in &edited {
-        let untouched = path == "/feed.css";
+        let untouched = path == "/feed.css" || path == "/feeds.opml" || path.starts_with("/editions/");
         assert_eq!(asset.etag == first[path].etag, untouched, "{path}");
         assert_eq!(asset.modified == first[path].modified, untouched, "{path}");
     }
@@ -277,6 +315,88 @@ fn a_post_published_with_an_old_date_makes_the_feed_newer() {
     late.public_since = Some(Timestamp(NEW_YEAR.0 + 30 * DAY));
     let then = published(&masthead(), &[post(3, "New"), late], &HashMap::new());
     assert!(then["/atom.xml"].modified > first["/atom.xml"].modified);
+}
+
+#[test]
+fn a_feed_and_its_archive_hold_every_post_and_full_pages_stay_as_they_are() {
+    let masthead = Masthead { items: 3, ..masthead() };
+    let mut posts: Vec<Post> = (1..=8).map(|id| post(id, &format!("Title {id}"))).collect();
+    let page = |posts: &[Post], path: &str| {
+        let catalogue = catalogue(posts);
+        let page = ArchivePage::at(&masthead, &catalogue, path)?;
+        let items: Vec<&Post> = page.items.iter().map(|&item| &catalogue.items[item]).collect();
+        let asset = page.render(&masthead, &items, "https://old.example/atom.xml").unwrap();
+        Some(String::from_utf8(asset.body.to_vec()).unwrap())
+    };
+    let titles = |text: &str| (1..=9).filter(|id| text.contains(&format!("Title {id}"))).collect::<Vec<i64>>();
+    let before = ["/archive/1/atom.xml", "/archive/2/atom.xml", "/archive/3/atom.xml"].map(|path| page(&posts, path));
+    let found: Vec<_> = before.iter().map(|text| text.as_deref().map(titles)).collect();
+    assert_eq!(found, [Some(vec![1, 2, 3]), Some(vec![4, 5, 6]), None]);
+    let current = published(&masthead, &posts, &HashMap::new());
+    assert_eq!(titles(text(&current, "/atom.xml")), [6, 7, 8]);
+    assert!(
+        text(&current, "/atom.xml")
+            .contains("href=\"https://news.example/letters/archive/2/atom.xml\" rel=\"prev-archive\"")
+    );
+    assert!(
+        text(&current, "/feed.json").contains("\"next_url\": \"https://news.example/letters/archive/2/feed.json\"")
+    );
+    // Found in a drawer: the newest to become public, the oldest by its date.
+    let mut late = post(9, "Title 9");
+    late.entry.date = Timestamp(NEW_YEAR.0 - DAY);
+    posts.push(late);
+    posts.push(post(10, "Ten"));
+    let current = published(&masthead, &posts, &HashMap::new());
+    assert_eq!(titles(text(&current, "/feed.xml")), [7, 8], "with the tenth");
+    assert_eq!(page(&posts, "/archive/3/feed.xml").as_deref().map(titles), Some(vec![7, 8, 9]));
+    let after = ["/archive/1/atom.xml", "/archive/2/atom.xml"].map(|path| page(&posts, path).unwrap());
+    assert_eq!(before[0].as_ref(), Some(&after[0]), "a full page with two neighbours never changes");
+    let second = &after[1];
+    for link in [
+        "https://news.example/letters/atom.xml\" rel=\"current\"",
+        "/letters/archive/3/atom.xml\" rel=\"next-archive\"",
+    ] {
+        assert!(second.contains(link), "{second}");
+    }
+    assert!(second.contains("<fh:archive>") && second.contains("<id>https://old.example/atom.xml</id>"), "{second}");
+    for wrong in
+        ["/archive/0/atom.xml", "/archive/04/atom.xml", "/archive/4/atom.xml", "/archive/1/x.xml", "/archive/atom.xml"]
+    {
+        assert_eq!(page(&posts, wrong), None, "{wrong}");
+    }
+    let catalogue = catalogue(&posts);
+    let paths: Vec<String> = ArchivePage::all(&masthead, &catalogue).iter().map(ArchivePage::path).collect();
+    assert!(paths.len() == 18 && paths.iter().all(|path| page(&posts, path).is_some()), "{paths:?}");
+}
+
+#[test]
+fn a_feed_that_moves_keeps_its_id_and_tells_its_new_address_and_its_hubs() {
+    let hubs = vec!["https://hub.example/".to_owned()];
+    let first = published(&masthead(), &three(), &HashMap::new());
+    let moved = Masthead { public_url: "https://elsewhere.example".into(), hubs, ..masthead() };
+    let then = published(&moved, &three(), &first);
+    let atom = text(&then, "/atom.xml");
+    assert!(atom.contains("<id>https://news.example/letters/atom.xml</id>"), "{atom}");
+    assert!(atom.contains("href=\"https://elsewhere.example/atom.xml\" rel=\"self\""), "{atom}");
+    let headers = then["/atom.xml"].answer("GET", None, None, None).headers;
+    let link = headers.iter().find(|(name, _)| *name == "link").map(|(_, value)| value.as_str());
+    let expected = "<https://elsewhere.example/atom.xml>; rel=\"self\", <https://hub.example/>; rel=\"hub\"";
+    assert_eq!(link, Some(expected));
+}
+
+#[test]
+fn the_lists_name_every_feed_and_every_page() {
+    let site = published(&masthead(), &three(), &HashMap::new());
+    let (opml, sitemap) = (text(&site, "/feeds.opml"), text(&site, "/sitemap.xml"));
+    for feed in
+        ["/feed.xml", "/topics/gr%C3%B6%C3%9Fe/feed.xml", "/authors/ann-onym/feed.xml", "/editions/letters/feed.xml"]
+    {
+        assert!(opml.contains(&format!("xmlUrl=\"https://news.example/letters{feed}\"")), "{opml}");
+    }
+    for page in ["/", "/archive", "/posts/post-1", "/editions/7", "/topics/c-c-plus-plus"] {
+        assert!(sitemap.contains(&format!("<loc>https://news.example/letters{page}</loc>")), "{sitemap}");
+    }
+    assert!(!sitemap.contains("/s/"), "{sitemap}");
 }
 
 #[test]

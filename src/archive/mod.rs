@@ -27,6 +27,7 @@ mod front;
 mod links;
 mod markdown;
 mod markup;
+mod media;
 mod names;
 mod orders;
 mod page;

@@ -12,7 +12,7 @@ use super::markup::{self, Token};
 use super::names::{self, Addresses, Name};
 use super::tags::{self, Fuel, Language, Notes, Scope, Surroundings};
 use super::walk::Kind;
-use super::{Rules, address, dates, page, pictures, sanitise, text};
+use super::{Rules, address, dates, media, page, pictures, sanitise, text};
 use crate::domain::post::{Access, is_uri, slugify};
 use crate::domain::{Entry, Timestamp};
 
@@ -139,6 +139,7 @@ pub(super) fn read(source: Source<'_>, set: Setting<'_>, oddities: &mut Vec<Flaw
         Access::Public => text::excerpt(&html),
         Access::Subscribers => String::new(),
     });
+    let media = media::read(matter, |written| media_address(written, &url, set), oddities);
     let mut hash = [0; 32];
     hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     Ok(Entry {
@@ -161,7 +162,15 @@ pub(super) fn read(source: Source<'_>, set: Setting<'_>, oddities: &mut Vec<Flaw
         language: fields.language.filter(|tag| !tag.eq_ignore_ascii_case(&set.rules.language)),
         access: orders.access,
         send: orders.send,
+        media,
     })
+}
+
+/// The address of a file the front matter names: below the site when it begins
+/// with a slash, beside the post otherwise.
+fn media_address(written: &str, post: &url::Url, set: Setting<'_>) -> Option<url::Url> {
+    let is_rooted = written.starts_with('/') && !written.starts_with("//");
+    if is_rooted { set.addresses.below_site(written) } else { post.join(written).ok() }
 }
 
 /// The HTML of a body, not sanitised yet, and the heading that is its title.

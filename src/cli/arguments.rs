@@ -144,6 +144,9 @@ pub struct Build {
     /// Where to write; made when it is not there
     #[arg(long, value_name = "DIR", default_value = "public")]
     pub out: PathBuf,
+    /// Only feeds and the lists of them, no pages
+    #[arg(long)]
+    pub feeds_only: bool,
 }
 
 /// `plan`

@@ -1,65 +1,140 @@
-//! `build`: the feeds as files.
+//! `build`: feeds and pages as files.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Component, Path};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 
 use super::arguments::Build;
 use super::{Failure, Stage, output, plan};
+use crate::context::Context;
+use crate::feeds::{ArchivePage, Catalogue};
+use crate::http::{self, tree};
 use crate::tasks::publish;
 
 /// What the last build wrote, in its folder: a line for each path. What is on
 /// it and not written any more goes; whatever else lies there is not ours.
 const LIST: &str = ".postroom-files";
 
-/// Writes every feed below a folder, and removes those of topics that are gone.
+/// Files that are not ours and named; more are counted.
+const NAMED: usize = 3;
+
+/// Writes every feed and page below a folder, and removes those that are gone.
 pub fn run(options: &Build, stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
     stage.in_context(async |ctx| {
         plan::look(&ctx).await?;
         publish::step(&ctx, &mut String::new(), ctx.now()).await?;
-        let site = ctx.site.all();
-        let mut paths = BTreeSet::new();
-        for (path, asset) in site.iter() {
-            let path = path.trim_start_matches('/');
-            put(&options.out.join(path), &asset.body)?;
-            paths.insert(path);
+        let mut folder = Folder::open(&options.out)?;
+        let catalogue = ctx.catalogue(ctx.now()).await?;
+        feeds(&ctx, &catalogue, &mut folder).await?;
+        if !options.feeds_only {
+            pages(&ctx, &catalogue, &mut folder).await?;
         }
-        let removed = remove_others(&options.out, &paths)?;
-        let list: String = paths.iter().map(|path| format!("{path}\n")).collect();
-        put(&options.out.join(LIST), list.as_bytes())?;
+        let (written, foreign) = (folder.written.len(), std::mem::take(&mut folder.foreign));
+        let removed = folder.close()?;
         let count = |n: usize| output::counted(i64::try_from(n).unwrap_or(i64::MAX), "file", "files");
-        writeln!(out, "Wrote {} to {}", count(paths.len()), options.out.display())?;
+        writeln!(out, "Wrote {} to {}", count(written), options.out.display())?;
         if removed > 0 {
             writeln!(out, "Removed {} that an earlier build wrote", count(removed))?;
+        }
+        if !foreign.is_empty() {
+            let more = if foreign.len() > NAMED { ", ..." } else { "" };
+            let named = foreign[..foreign.len().min(NAMED)].join(", ");
+            writeln!(out, "Left {} alone that no build wrote: {named}{more}", count(foreign.len()))?;
         }
         Ok(())
     })
 }
 
-/// Removes what an earlier build wrote and this one did not, folders left empty included.
-fn remove_others(out: &Path, written: &BTreeSet<&str>) -> Result<usize, Failure> {
-    let listed = match fs::read_to_string(out.join(LIST)) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {LIST}"))?,
-    };
-    let is_below = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
-    let mut removed = 0;
-    for path in listed.lines().filter(|path| !written.contains(path) && is_below(Path::new(path))) {
-        match fs::remove_file(out.join(path)) {
-            Ok(()) => removed += 1,
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error).with_context(|| format!("cannot remove {path}"))?,
-        }
-        // Only where nothing else is in it; the folder itself stays.
-        for folder in Path::new(path).ancestors().skip(1).take_while(|folder| *folder != Path::new("")) {
-            let _ = fs::remove_dir(out.join(folder));
+/// Feeds, their archives, and the lists of them.
+async fn feeds(ctx: &Context, catalogue: &Catalogue, folder: &mut Folder<'_>) -> Result<(), Failure> {
+    for (path, asset) in ctx.site.all().iter() {
+        folder.put(path.trim_start_matches('/'), &asset.body)?;
+    }
+    for page in ArchivePage::all(&ctx.masthead(), catalogue) {
+        let asset = ctx.archive_page(catalogue, &page).await?;
+        folder.put(page.path().trim_start_matches('/'), &asset.body)?;
+    }
+    Ok(())
+}
+
+/// The pages, as the service would give them.
+async fn pages(ctx: &Arc<Context>, catalogue: &Catalogue, folder: &mut Folder<'_>) -> Result<(), Failure> {
+    let router = http::router(Arc::clone(ctx));
+    for path in tree::pages(ctx, catalogue) {
+        if let Some(body) = tree::page(&router, &path).await {
+            folder.put(&tree::file_of(&path), &body)?;
         }
     }
-    Ok(removed)
+    Ok(())
+}
+
+/// The folder that is written to.
+struct Folder<'a> {
+    out: &'a Path,
+    /// What an earlier build wrote.
+    listed: BTreeSet<String>,
+    /// What this one wrote.
+    written: BTreeSet<String>,
+    /// What is there and was written by somebody else.
+    foreign: Vec<String>,
+}
+
+impl<'a> Folder<'a> {
+    fn open(out: &'a Path) -> Result<Self, Failure> {
+        let listed = match fs::read_to_string(out.join(LIST)) {
+            Ok(text) => text.lines().filter(|path| is_below(path)).map(str::to_owned).collect(),
+            Err(error) if error.kind() == ErrorKind::NotFound => BTreeSet::new(),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {LIST}"))?,
+        };
+        Ok(Self { out, listed, written: BTreeSet::new(), foreign: Vec::new() })
+    }
+
+    /// Writes a file, unless one of somebody else's is there.
+    fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), Failure> {
+        if !is_below(path) {
+            return Err(anyhow::anyhow!("{path} is no name of a file"))?;
+        }
+        let file = self.out.join(path);
+        let there = fs::read(&file).ok();
+        if !self.listed.contains(path) && there.as_ref().is_some_and(|there| there != bytes) {
+            self.foreign.push(path.to_owned());
+            return Ok(());
+        }
+        // A file that is the same keeps its time: who copies what is newer copies less.
+        if there.is_none_or(|there| there != bytes) {
+            put(&file, bytes)?;
+        }
+        self.written.insert(path.to_owned());
+        Ok(())
+    }
+
+    /// Removes what an earlier build wrote and this one did not, folders left
+    /// empty included, and writes the list for the next; how many it removed.
+    fn close(self) -> Result<usize, Failure> {
+        let mut removed = 0;
+        for path in self.listed.difference(&self.written) {
+            match fs::remove_file(self.out.join(path)) {
+                Ok(()) => removed += 1,
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error).with_context(|| format!("cannot remove {path}"))?,
+            }
+            // Only where nothing else is in it; the folder itself stays.
+            for folder in Path::new(path).ancestors().skip(1).take_while(|folder| *folder != Path::new("")) {
+                let _ = fs::remove_dir(self.out.join(folder));
+            }
+        }
+        let list: String = self.written.iter().map(|path| format!("{path}\n")).collect();
+        put(&self.out.join(LIST), list.as_bytes())?;
+        Ok(removed)
+    }
+}
+
+fn is_below(path: &str) -> bool {
+    !path.is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// Writes a file whole or not at all: a web server may be reading it.

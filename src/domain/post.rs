@@ -83,6 +83,26 @@ pub enum Access {
     Subscribers,
 }
 
+/// A file that belongs to a post: an episode, a film, its picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Media {
+    /// Absolute address.
+    pub url: String,
+    /// Media type, like `audio/mpeg`.
+    pub kind: String,
+    /// Size where it is known.
+    pub bytes: Option<u64>,
+    /// How long it plays, in seconds, where it is known.
+    pub seconds: Option<u32>,
+}
+
+impl Media {
+    /// Whether it is a picture that stands for the post, rather than a file to be played or fetched.
+    pub fn is_image(&self) -> bool {
+        self.kind.starts_with("image/")
+    }
+}
+
 /// What one file of the archive says, rendered once: the work of the archive
 /// room. It has no number and no history yet; see [`Post`].
 #[derive(Clone, Debug, PartialEq)]
@@ -127,6 +147,9 @@ pub struct Entry {
     pub access: Access,
     /// How it is to be sent.
     pub send: Directives,
+    /// What belongs to it and is no part of its text: the picture first, then
+    /// episodes and films in the author's order.
+    pub media: Vec<Media>,
 }
 
 impl Entry {

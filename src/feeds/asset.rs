@@ -39,6 +39,10 @@ pub struct Asset {
     pub etag: String,
     /// When it last changed.
     pub modified: Timestamp,
+    /// The id of a feed, which stays when it moves; empty for other files.
+    pub feed_id: String,
+    /// The `Link` header of a feed: its own address and its hubs (WebSub section 4).
+    pub links: String,
 }
 
 /// What a file was when it last changed.
@@ -48,6 +52,8 @@ pub struct Stamp {
     pub etag: String,
     /// [`Asset::modified`].
     pub modified: Timestamp,
+    /// [`Asset::feed_id`].
+    pub feed_id: String,
 }
 
 /// What to send back, for any HTTP library.
@@ -70,15 +76,9 @@ impl Asset {
         let hash = digest(&SHA256, &body);
         // 144 of the 256 bits: no reader or cache meets two bodies with the same.
         let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..18]));
-        Ok(Self {
-            media_type,
-            gzip: gzip(&body)?,
-            brotli: brotli(&body)?,
-            zstd: zstd(&body)?,
-            body: body.into(),
-            etag,
-            modified,
-        })
+        let (gzip, brotli, zstd) = (gzip(&body)?, brotli(&body)?, zstd(&body)?);
+        let (feed_id, links) = (String::new(), String::new());
+        Ok(Self { media_type, gzip, brotli, zstd, body: body.into(), etag, modified, feed_id, links })
     }
 
     /// The asset for `body`, sharing the prepared forms of `previous` where it
@@ -110,7 +110,7 @@ impl Asset {
 
     /// What to remember of it.
     pub fn stamp(&self) -> Stamp {
-        Stamp { etag: self.etag.clone(), modified: self.modified }
+        Stamp { etag: self.etag.clone(), modified: self.modified, feed_id: self.feed_id.clone() }
     }
 
     /// Answers a request from the values of its headers; several lines of one
@@ -147,6 +147,9 @@ impl Asset {
         // Said, so that nobody tries to resume: a part of a feed is of no use.
         headers.push(("accept-ranges", "none".to_owned()));
         headers.push(("content-type", self.media_type.to_owned()));
+        if !self.links.is_empty() {
+            headers.push(("link", self.links.clone()));
+        }
         headers.push(("content-length", body.len().to_string()));
         if let Some(name) = name(coding) {
             headers.push(("content-encoding", name.to_owned()));

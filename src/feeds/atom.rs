@@ -1,9 +1,12 @@
 //! Atom 1.0 (RFC 4287).
 
+use atom_syndication::extension::{Extension, ExtensionMap};
 use atom_syndication::{Category, Content, Entry, Feed, FixedDateTime, Generator, Link, Person, Text, WriteConfig};
 use chrono::SubsecRound;
 
-use super::{Channel, RenderError, address, xml};
+use super::paging::HISTORY;
+use super::{Channel, RenderError, address, media, xml};
+use crate::domain::post::Media;
 use crate::domain::{Post, Timestamp};
 
 /// Writes the feed as Atom 1.0.
@@ -11,10 +14,10 @@ use crate::domain::{Post, Timestamp};
 /// # Errors
 /// When the writer fails, which no post can make it do.
 pub fn render(channel: &Channel, posts: &[&Post]) -> Result<Vec<u8>, RenderError> {
-    let feed = Feed {
+    let mut feed = Feed {
         title: text(&channel.title, None),
         subtitle: (!channel.description.is_empty()).then(|| text(&channel.description, None)),
-        id: address(&channel.feed_url),
+        id: channel.id.clone(),
         updated: date(channel.updated),
         authors: vec![person(channel.author())],
         generator: Some(Generator { value: "Postroom".into(), ..Generator::default() }),
@@ -23,6 +26,14 @@ pub fn render(channel: &Channel, posts: &[&Post]) -> Result<Vec<u8>, RenderError
         lang: (!channel.language.is_empty()).then(|| xml::clean(&channel.language).into_owned()),
         ..Feed::default()
     };
+    if channel.place.current.is_some() {
+        feed.namespaces.insert("fh".to_owned(), HISTORY.to_owned());
+        let archive = Extension { name: "fh:archive".to_owned(), ..Extension::default() };
+        feed.extensions.insert("fh".to_owned(), [("archive".to_owned(), vec![archive])].into());
+    }
+    if feed.entries.iter().any(|entry| !entry.extensions.is_empty()) {
+        feed.namespaces.insert(media::PREFIX.to_owned(), media::NAMESPACE.to_owned());
+    }
     let config = WriteConfig { write_document_declaration: false, indent_size: Some(1) };
     let written = String::from_utf8(feed.write_with_config(Vec::new(), config)?)?;
     Ok(xml::document(&written, &channel.stylesheet))
@@ -33,6 +44,7 @@ fn feed_links(channel: &Channel) -> Vec<Link> {
         link("alternate", &channel.page_url, Some("text/html")),
         link("self", &channel.feed_url, Some("application/atom+xml")),
     ];
+    links.extend(channel.place.links().map(|(rel, url)| link(rel, url, Some("application/atom+xml"))));
     links.extend(channel.hubs.iter().map(|hub| link("hub", hub, None)));
     links
 }
@@ -46,6 +58,8 @@ fn entry(channel: &Channel, post: &Post) -> Entry {
         lang: language.map(Into::into),
         ..Content::default()
     });
+    let mut links = vec![link("alternate", &source.url, Some("text/html"))];
+    links.extend(channel.media(post).filter(|media| !media.is_image()).map(enclosure));
     Entry {
         title: text(&source.title, language),
         id: xml::clean(&post.feed_id).into_owned(),
@@ -53,11 +67,29 @@ fn entry(channel: &Channel, post: &Post) -> Entry {
         published: Some(date(source.date)),
         authors: source.authors.iter().map(|name| person(name)).collect(),
         categories: source.topics.iter().map(|topic| category(&topic.slug, &topic.name)).collect(),
-        links: vec![link("alternate", &source.url, Some("text/html"))],
+        links,
+        extensions: pictures(channel, post),
         summary: (!source.summary.is_empty()).then(|| text(&source.summary, language)),
         content,
         ..Entry::default()
     }
+}
+
+/// What is played or fetched.
+fn enclosure(media: &Media) -> Link {
+    let length = media.bytes.map(|bytes| bytes.to_string());
+    Link { length, ..link("enclosure", &media.url, Some(&media.kind)) }
+}
+
+/// Atom has no word for the picture of an entry; Media RSS does.
+fn pictures(channel: &Channel, post: &Post) -> ExtensionMap {
+    let one =
+        |media| Extension { name: "media:content".to_owned(), attrs: media::attributes(media), ..Extension::default() };
+    let all: Vec<_> = channel.media(post).filter(|media| media.is_image()).map(one).collect();
+    if all.is_empty() {
+        return ExtensionMap::new();
+    }
+    [(media::PREFIX.to_owned(), [("content".to_owned(), all)].into())].into()
 }
 
 /// Plain text. Where a reader might take some of it for markup it is declared

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Channel, RenderError, address, xml::clean};
 use crate::domain::Post;
+use crate::domain::post::Media;
 
 #[derive(Serialize)]
 struct Feed<'a> {
@@ -13,6 +14,9 @@ struct Feed<'a> {
     title: Cow<'a, str>,
     home_page_url: String,
     feed_url: String,
+    /// The next older page of the feed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_url: Option<&'a str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     description: Cow<'a, str>,
     authors: Vec<Author<'a>>,
@@ -54,6 +58,20 @@ struct Item<'a> {
     tags: Vec<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<Attachment<'a>>,
+}
+
+#[derive(Serialize)]
+struct Attachment<'a> {
+    url: String,
+    mime_type: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_in_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_in_seconds: Option<u32>,
 }
 
 /// Writes the feed as JSON Feed 1.1.
@@ -66,6 +84,7 @@ pub fn render(channel: &Channel, posts: &[&Post]) -> Result<Vec<u8>, RenderError
         title: clean(&channel.title),
         home_page_url: address(&channel.page_url),
         feed_url: address(&channel.feed_url),
+        next_url: channel.place.previous.as_deref(),
         description: clean(&channel.description),
         authors: vec![Author { name: clean(channel.author()) }],
         language: clean(&channel.language),
@@ -93,5 +112,16 @@ fn item<'a>(channel: &Channel, post: &'a Post) -> Item<'a> {
         authors: entry.authors.iter().map(|name| Author { name: clean(name) }).collect(),
         tags: entry.topics.iter().map(|topic| clean(&topic.name)).collect(),
         language: channel.foreign_language(post).map(clean),
+        image: channel.media(post).find(|media| media.is_image()).map(|image| address(&image.url)),
+        attachments: channel.media(post).filter(|media| !media.is_image()).map(attachment).collect(),
+    }
+}
+
+fn attachment(media: &Media) -> Attachment<'_> {
+    Attachment {
+        url: address(&media.url),
+        mime_type: clean(&media.kind),
+        size_in_bytes: media.bytes,
+        duration_in_seconds: media.seconds,
     }
 }

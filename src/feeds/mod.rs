@@ -2,21 +2,30 @@
 //! Pure: the same posts give the same bytes, so an ETag changes exactly when a
 //! reader would see a change.
 //!
-//! [`publish`] makes every feed of a site. A new format is one file with a
+//! [`Catalogue`] says which feeds there are, [`publish`] makes them all. A new format is one file with a
 //! `render` function and one line in [`FORMATS`].
 
 mod asset;
 mod atom;
+mod catalogue;
 mod json;
+mod lists;
+mod media;
 mod negotiate;
+mod paging;
 mod publish;
 mod rss;
 mod xml;
 
-use crate::domain::{Post, Timestamp, post::Access};
+use crate::domain::post::{Access, Media};
+use crate::domain::{Post, Timestamp};
 
 pub use asset::{Answer, Asset, Stamp};
-pub use publish::{Before, Masthead, STYLESHEET, publish};
+pub use catalogue::{Catalogue, Kind, Sent, Shelf};
+pub use lists::{OPML_PATH, SITEMAP_PATH};
+pub use paging::Place;
+use publish::feed_title;
+pub use publish::{ArchivePage, Before, Masthead, STYLESHEET, private, publish, shown};
 
 /// One feed, apart from its posts.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +40,9 @@ pub struct Channel {
     pub site: String,
     /// Who writes it, for posts that name nobody; without one the site stands in.
     pub author: Option<String>,
-    /// Where this very feed is, absolute; also the id of the Atom feed.
+    /// Id of the Atom feed: its first address, which stays when it moves.
+    pub id: String,
+    /// Where this very document is, absolute.
     pub feed_url: String,
     /// The page whose feed this is, absolute.
     pub page_url: String,
@@ -39,6 +50,10 @@ pub struct Channel {
     pub stylesheet: String,
     /// Whole posts; otherwise summaries only.
     pub full_text: bool,
+    /// Posts for subscribers in full too: nobody else is given this feed.
+    pub for_subscribers: bool,
+    /// Where it stands among the pages of its archive.
+    pub place: Place,
     /// WebSub hubs that are told of changes, absolute.
     pub hubs: Vec<String>,
     /// The newest change among its posts.
@@ -46,11 +61,18 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// The body of `post` where this feed may carry it: feeds are open to
+    /// The body of `post` where this feed may carry it: most feeds are open to
     /// everybody, so a post for subscribers shows its summary only.
     fn body<'a>(&self, post: &'a Post) -> Option<&'a str> {
-        let open = self.full_text && post.entry.access == Access::Public;
+        let open = self.full_text && (self.for_subscribers || post.entry.access == Access::Public);
         (open && !post.entry.html.is_empty()).then_some(post.entry.html.as_str())
+    }
+
+    /// What belongs to `post` beside its text, under the same rule; a picture is
+    /// no secret.
+    fn media<'a>(&self, post: &'a Post) -> impl Iterator<Item = &'a Media> {
+        let open = self.for_subscribers || post.entry.access == Access::Public;
+        post.entry.media.iter().filter(move |one| open || one.is_image())
     }
 
     /// Who stands for the feed as a whole.

@@ -1,9 +1,12 @@
-//! Every feed of a site at once: all posts, and the posts of each topic.
+//! Every feed of a site at once, and the lists of what there is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Asset, Channel, FORMATS, RenderError, Stamp, address};
+use super::catalogue::{Catalogue, Kind, Shelf};
+use super::lists::{self, OPML_PATH, SITEMAP_PATH};
+use super::paging::{Pages, Place};
+use super::{Asset, Channel, FORMATS, Format, RenderError, Stamp, address};
 use crate::domain::{Post, Timestamp};
 
 /// The style sheet of feeds where the operator has none of their own.
@@ -11,6 +14,9 @@ pub const STYLESHEET: &str = include_str!("../../templates/feed.css");
 
 /// Where the style sheet is, under the public address.
 const STYLESHEET_PATH: &str = "/feed.css";
+
+/// The folder of a feed's form with summaries only, where the feed has whole posts.
+const SUMMARY: &str = "/summary";
 
 /// What all feeds of a site have in common.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +43,31 @@ pub struct Masthead {
     pub stylesheet: String,
 }
 
+impl Masthead {
+    /// The public address without a slash at its end.
+    pub(super) fn base(&self) -> &str {
+        self.public_url.trim_end_matches('/')
+    }
+
+    /// The page whose feed a shelf has.
+    pub(super) fn page_of(&self, shelf: &Shelf) -> String {
+        match shelf.kind {
+            Kind::Site | Kind::Author => self.site_url.clone(),
+            Kind::Topic => format!("{}{}", self.base(), shelf.folder),
+            Kind::Editions => format!("{}/editions", self.base()),
+        }
+    }
+}
+
+/// What a feed is called.
+pub(super) fn feed_title(masthead: &Masthead, shelf: &Shelf) -> String {
+    match shelf.kind {
+        Kind::Site => masthead.title.clone(),
+        Kind::Editions if shelf.name == masthead.title => shelf.name.clone(),
+        Kind::Topic | Kind::Author | Kind::Editions => format!("{}: {}", masthead.title, shelf.name),
+    }
+}
+
 /// What was published before.
 #[derive(Debug, Default)]
 pub struct Before {
@@ -58,94 +89,240 @@ impl Before {
     ) -> Result<Asset, RenderError> {
         Asset::following(self.assets.get(path), self.stamps.get(path), media_type, body, modified, self.now)
     }
+
+    /// The id a feed has: its first address, wherever it is now.
+    fn feed_id(&self, path: &str, address: &str) -> String {
+        let known = self.stamps.get(path).map(|stamp| stamp.feed_id.as_str()).filter(|id| !id.is_empty());
+        known.unwrap_or(address).to_owned()
+    }
 }
 
-/// Every published file of `posts`, all of which are public, in any order:
-/// `/feed.xml`, `/atom.xml`, `/feed.json`, the same under `/topics/TOPIC/` for
-/// each topic they have, and `/feed.css`. Paths are decoded and relative to the
-/// public address. What did not change since `before` is taken from there
-/// ready-made; nothing will do.
+/// A way a shelf's feeds are made: below its folder, with whole posts or without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Form {
+    below: &'static str,
+    full_text: bool,
+}
+
+/// Every way the feeds of a shelf are made.
+fn forms(masthead: &Masthead, shelf: &Shelf) -> Vec<Form> {
+    let usual = Form { below: "", full_text: masthead.full_text || shelf.kind == Kind::Editions };
+    let summary = Form { below: SUMMARY, full_text: false };
+    if masthead.full_text && shelf.kind != Kind::Editions { vec![usual, summary] } else { vec![usual] }
+}
+
+/// Row ids of the posts whose bodies [`publish`] needs.
+pub fn shown(masthead: &Masthead, catalogue: &Catalogue) -> Vec<i64> {
+    let current = |shelf: &Shelf| Pages::of(&shelf.items, &catalogue.items, masthead.items).current;
+    let items: HashSet<usize> = catalogue.shelves.iter().flat_map(current).collect();
+    let ids = items.into_iter().map(|item| catalogue.items[item].id);
+    if masthead.full_text { ids.filter(|id| *id >= 0).collect() } else { Vec::new() }
+}
+
+/// Every published file: `/feed.xml`, `/atom.xml`, `/feed.json` of the site, the
+/// same in the folder of each shelf, each once more with summaries under
+/// `summary/` where they hold whole posts; `/feed.css`, `/feeds.opml` and
+/// `/sitemap.xml`. Paths are decoded and relative to the public address. What
+/// did not change since `before` is taken from there ready-made. The pages of
+/// feeds' archives are made when asked for: see [`ArchivePage`].
 ///
 /// # Errors
 /// When a writer fails, which no post can make it do.
-pub fn publish(masthead: &Masthead, posts: &[Post], before: &Before) -> Result<Vec<(String, Asset)>, RenderError> {
-    let mut newest_first: Vec<&Post> = posts.iter().collect();
-    newest_first.sort_by_key(|post| std::cmp::Reverse((post.entry.date, post.seq, post.id)));
-    let mut site = vec![stylesheet(masthead, posts, before)?];
-    site.extend(folder(masthead, "", &masthead.title, &newest_first, before)?);
-    for (slug, topic) in topics(&newest_first) {
-        let title = format!("{}: {}", masthead.title, topic.name);
-        site.extend(folder(masthead, &format!("/topics/{slug}"), &title, &topic.posts, before)?);
+pub fn publish(
+    masthead: &Masthead,
+    catalogue: &Catalogue,
+    before: &Before,
+) -> Result<Vec<(String, Asset)>, RenderError> {
+    let modified = catalogue.items.iter().map(changed).max().unwrap_or_default();
+    let list = |path: &str, media_type, body| {
+        before.following(path, media_type, body, modified).map(|asset| (path.to_owned(), asset))
+    };
+    let mut site: Vec<(String, Asset)> = vec![
+        list(STYLESHEET_PATH, "text/css; charset=utf-8", masthead.stylesheet.clone().into_bytes())?,
+        list(OPML_PATH, "text/x-opml; charset=utf-8", lists::opml(masthead, catalogue))?,
+        list(SITEMAP_PATH, "application/xml; charset=utf-8", lists::sitemap(masthead, catalogue))?,
+    ];
+    for shelf in &catalogue.shelves {
+        let pages = Pages::of(&shelf.items, &catalogue.items, masthead.items);
+        let posts: Vec<&Post> = pages.current.iter().map(|&item| &catalogue.items[item]).collect();
+        for form in forms(masthead, shelf) {
+            for format in &FORMATS {
+                site.push(feed(masthead, (shelf, form, format), (&posts, pages.archive.len()), before)?);
+            }
+        }
     }
     Ok(site)
 }
 
-/// A topic as the newest post with it calls it, and its posts.
-struct Shelf<'a> {
-    name: &'a str,
-    posts: Vec<&'a Post>,
-}
-
-fn topics<'a>(newest_first: &[&'a Post]) -> BTreeMap<&'a str, Shelf<'a>> {
-    let mut topics = BTreeMap::new();
-    for post in newest_first {
-        for topic in &post.entry.topics {
-            let shelf = topics.entry(topic.slug.as_str()).or_insert(Shelf { name: &topic.name, posts: Vec::new() });
-            // Two topics of one post may differ in spelling only.
-            if shelf.posts.last().is_none_or(|last| !std::ptr::eq(*last, *post)) {
-                shelf.posts.push(post);
-            }
-        }
-    }
-    topics
-}
-
-/// The feeds of one folder, in every format.
-fn folder(
+/// One feed in one format.
+fn feed(
     masthead: &Masthead,
-    folder: &str,
-    title: &str,
-    newest_first: &[&Post],
+    (shelf, form, format): (&Shelf, Form, &Format),
+    (posts, archive): (&[&Post], usize),
     before: &Before,
-) -> Result<Vec<(String, Asset)>, RenderError> {
-    let count = if masthead.items == 0 { newest_first.len() } else { masthead.items.min(newest_first.len()) };
-    let posts = &newest_first[..count];
-    let public_url = masthead.public_url.trim_end_matches('/');
-    let mut channel = Channel {
-        title: title.to_owned(),
+) -> Result<(String, Asset), RenderError> {
+    let folder = format!("{}{}", shelf.folder, form.below);
+    let path = format!("{folder}/{}", format.file);
+    let mut channel = channel(masthead, shelf, form, posts);
+    channel.feed_url = address(&format!("{}{path}", masthead.base()));
+    channel.id = before.feed_id(&path, &channel.feed_url);
+    channel.hubs.clone_from(&masthead.hubs);
+    if archive > 0 {
+        channel.place.previous = Some(page_address(masthead, &folder, archive, format));
+    }
+    let body = (format.render)(&channel, posts)?;
+    let modified = posts.iter().map(|post| changed(post)).max().unwrap_or_default();
+    let mut asset = before.following(&path, format.media_type, body, modified)?;
+    asset.links = link_header(&channel);
+    asset.feed_id = channel.id;
+    Ok((path, asset))
+}
+
+/// A feed of `posts`, without address, id, hubs and place.
+fn channel(masthead: &Masthead, shelf: &Shelf, form: Form, posts: &[&Post]) -> Channel {
+    Channel {
+        title: feed_title(masthead, shelf),
         description: masthead.description.clone(),
         language: masthead.language.clone(),
         site: masthead.title.clone(),
         author: masthead.author.clone(),
+        id: String::new(),
         feed_url: String::new(),
-        page_url: masthead.site_url.clone(),
-        stylesheet: path_of(&format!("{public_url}{STYLESHEET_PATH}")),
-        full_text: masthead.full_text,
-        hubs: masthead.hubs.clone(),
+        page_url: masthead.page_of(shelf),
+        stylesheet: path_of(&format!("{}{STYLESHEET_PATH}", masthead.base())),
+        full_text: form.full_text,
+        for_subscribers: false,
+        hubs: Vec::new(),
+        place: Place::default(),
         updated: posts.iter().map(|post| post.updated()).max().unwrap_or_default(),
-    };
+    }
+}
+
+/// The feed's own address and its hubs, for whoever looks at headers alone (RFC 8288).
+fn link_header(channel: &Channel) -> String {
+    let link = |address: &str, rel: &str| format!("<{address}>; rel=\"{rel}\"");
+    let hubs = channel.hubs.iter().map(|hub| link(&address(hub), "hub"));
+    std::iter::once(link(&channel.feed_url, "self")).chain(hubs).collect::<Vec<_>>().join(", ")
+}
+
+fn page_address(masthead: &Masthead, folder: &str, number: usize, format: &Format) -> String {
+    address(&format!("{}{folder}/archive/{number}/{}", masthead.base(), format.file))
+}
+
+/// A page of a feed's archive, made when somebody asks for it: there are as
+/// many as there are posts, and hardly anybody ever does.
+pub struct ArchivePage<'a> {
+    shelf: &'a Shelf,
+    form: Form,
+    format: &'static Format,
+    /// From 1, the oldest.
+    number: usize,
+    /// How many there are.
+    last: usize,
+    /// Its posts in [`Catalogue::items`], newest first.
+    pub items: Vec<usize>,
+}
+
+impl<'a> ArchivePage<'a> {
+    /// The page at a decoded path, like `/topics/rust/archive/2/atom.xml`.
+    pub fn at(masthead: &Masthead, catalogue: &'a Catalogue, path: &str) -> Option<Self> {
+        let (rest, file) = path.rsplit_once('/')?;
+        let (rest, number) = rest.rsplit_once('/')?;
+        let folder = rest.strip_suffix("/archive")?;
+        let format = FORMATS.iter().find(|format| format.file == file)?;
+        let is_number = !number.starts_with(['0', '+']);
+        let number: usize = number.parse().ok().filter(|number| is_number && *number > 0)?;
+        catalogue.shelves.iter().find_map(|shelf| {
+            let form = forms(masthead, shelf)
+                .into_iter()
+                .find(|form| folder.strip_prefix(shelf.folder.as_str()) == Some(form.below))?;
+            let mut archive = Pages::of(&shelf.items, &catalogue.items, masthead.items).archive;
+            let last = archive.len();
+            (number <= last).then(|| Self { shelf, form, format, number, last, items: archive.swap_remove(number - 1) })
+        })
+    }
+
+    /// Every page there is of a catalogue.
+    pub fn all(masthead: &Masthead, catalogue: &'a Catalogue) -> Vec<Self> {
+        let mut pages = Vec::new();
+        for shelf in &catalogue.shelves {
+            let archive = Pages::of(&shelf.items, &catalogue.items, masthead.items).archive;
+            let last = archive.len();
+            for (number, items) in (1..).zip(archive) {
+                for form in forms(masthead, shelf) {
+                    let page = |format| Self { shelf, form, format, number, last, items: items.clone() };
+                    pages.extend(FORMATS.iter().map(page));
+                }
+            }
+        }
+        pages
+    }
+
+    /// Its decoded path.
+    pub fn path(&self) -> String {
+        let (folder, below, file) = (&self.shelf.folder, self.form.below, self.format.file);
+        format!("{folder}{below}/archive/{}/{file}", self.number)
+    }
+
+    /// Whether its posts are shown with their bodies.
+    pub fn is_full(&self) -> bool {
+        self.form.full_text
+    }
+
+    /// The path of the feed it belongs to.
+    pub fn current(&self) -> String {
+        format!("{}{}/{}", self.shelf.folder, self.form.below, self.format.file)
+    }
+
+    /// Its bytes, given its posts and the id of its feed.
+    ///
+    /// # Errors
+    /// When a writer fails, which no post can make it do.
+    pub fn render(&self, masthead: &Masthead, posts: &[&Post], feed_id: &str) -> Result<Asset, RenderError> {
+        let folder = format!("{}{}", self.shelf.folder, self.form.below);
+        let page = |number| page_address(masthead, &folder, number, self.format);
+        let mut channel = channel(masthead, self.shelf, self.form, posts);
+        channel.feed_url = page(self.number);
+        let current = address(&format!("{}{}", masthead.base(), self.current()));
+        channel.id = if feed_id.is_empty() { current.clone() } else { feed_id.to_owned() };
+        channel.place = Place {
+            current: Some(current),
+            previous: (self.number > 1).then(|| page(self.number - 1)),
+            next: (self.number < self.last).then(|| page(self.number + 1)),
+        };
+        let modified = posts.iter().map(|post| changed(post)).max().unwrap_or_default();
+        let mut asset = Asset::new(self.format.media_type, (self.format.render)(&channel, posts)?, modified)?;
+        asset.links = link_header(&channel);
+        asset.feed_id = channel.id;
+        Ok(asset)
+    }
+}
+
+/// The feed of one subscriber: the newest posts, all of them in full. It names
+/// no hub, which would tell the world its address.
+///
+/// # Errors
+/// When a writer fails, which no post can make it do.
+pub fn private(
+    masthead: &Masthead,
+    posts: &[&Post],
+    (path, feed_id): (&str, &str),
+    format: &Format,
+) -> Result<Asset, RenderError> {
+    let shelf =
+        Shelf { kind: Kind::Site, name: String::new(), slug: String::new(), folder: String::new(), items: Vec::new() };
+    let mut channel = channel(masthead, &shelf, Form { below: "", full_text: true }, posts);
+    channel.feed_url = address(&format!("{}{path}", masthead.base()));
+    channel.id = feed_id.to_owned();
+    channel.for_subscribers = true;
     let modified = posts.iter().map(|post| changed(post)).max().unwrap_or_default();
-    let render = |format: &super::Format| {
-        let path = format!("{folder}/{}", format.file);
-        channel.feed_url = address(&format!("{public_url}{path}"));
-        let body = (format.render)(&channel, posts)?;
-        let asset = before.following(&path, format.media_type, body, modified)?;
-        Ok((path, asset))
-    };
-    FORMATS.iter().map(render).collect()
+    Asset::new(format.media_type, (format.render)(&channel, posts)?, modified)
 }
 
 /// When readers of the feed could first see the post as it is now. One
 /// published with an old date changes the feed today.
 fn changed(post: &Post) -> Timestamp {
     post.public_since.map_or(post.updated(), |since| since.max(post.updated()))
-}
-
-fn stylesheet(masthead: &Masthead, posts: &[Post], before: &Before) -> Result<(String, Asset), RenderError> {
-    let modified = posts.iter().map(changed).max().unwrap_or_default();
-    let body = masthead.stylesheet.clone().into_bytes();
-    let asset = before.following(STYLESHEET_PATH, "text/css; charset=utf-8", body, modified)?;
-    Ok((STYLESHEET_PATH.to_owned(), asset))
 }
 
 /// The address without scheme and host, so that the style sheet comes from

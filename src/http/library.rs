@@ -1,35 +1,24 @@
-//! What the lists of pages need of all posts, kept until a post changes: lists
-//! are asked for often, and posts are large.
+//! What lists and feeds need of all posts, kept until a post or an edition
+//! changes: they are asked for often, and there are many.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::context::Context;
 use crate::domain::{Post, Timestamp};
+use crate::feeds::Catalogue;
 use crate::store::StoreError;
 use crate::views::pages::posts::PostLine;
 
-/// A topic and the date of its newest post.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Topic {
-    /// Part of addresses.
-    pub slug: String,
-    /// As the newest post with it writes it.
-    pub name: String,
-    /// Date of its newest post.
-    pub latest: Timestamp,
-}
-
-/// Every public post that has a page, as one line, newest first, and their topics by name.
+/// Everything public, without bodies.
 #[derive(Debug, Default)]
 pub struct Shelves {
-    /// All public posts.
+    /// Every post that has a page, as one line, newest first.
     pub posts: Vec<PostLine>,
-    /// All their topics.
-    pub topics: Vec<Topic>,
+    /// All there is to follow.
+    pub catalogue: Catalogue,
 }
 
-/// The last shelves and the fingerprint of the posts they were made from.
+/// The last shelves and the fingerprint of what they were made from.
 #[derive(Debug, Default)]
 pub struct Library(Mutex<(String, Arc<Shelves>)>);
 
@@ -39,33 +28,22 @@ impl Library {
     /// # Errors
     /// Those of the store.
     pub async fn shelves(&self, ctx: &Context, now: Timestamp) -> Result<Arc<Shelves>, StoreError> {
-        let fingerprint = ctx.store.public_fingerprint(now).await?;
+        let fingerprint = ctx.published_from(now).await?;
         {
             let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if kept.0 == fingerprint {
                 return Ok(Arc::clone(&kept.1));
             }
         }
-        let mut posts = ctx.store.public_posts(now).await?;
-        posts.retain(|post| post.entry.send.reach.is_on_pages());
-        let shelves = Arc::new(shelve(&posts));
+        let catalogue = ctx.catalogue(now).await?;
+        let posts = catalogue.items.iter().filter(|post| is_on_pages(post)).map(PostLine::from).collect();
+        let shelves = Arc::new(Shelves { posts, catalogue });
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (fingerprint, Arc::clone(&shelves));
         Ok(shelves)
     }
 }
 
-fn shelve(newest_first: &[Post]) -> Shelves {
-    let mut topics: BTreeMap<&str, Topic> = BTreeMap::new();
-    for entry in newest_first.iter().map(|post| &post.entry) {
-        for topic in &entry.topics {
-            topics.entry(&topic.slug).or_insert_with(|| Topic {
-                slug: topic.slug.clone(),
-                name: topic.name.clone(),
-                latest: entry.date,
-            });
-        }
-    }
-    let mut topics: Vec<Topic> = topics.into_values().collect();
-    topics.sort_by_key(|topic| topic.name.to_lowercase());
-    Shelves { posts: newest_first.iter().map(PostLine::from).collect(), topics }
+/// Whether an item of the catalogue is a post with a page; editions come after the posts.
+pub fn is_on_pages(item: &Post) -> bool {
+    item.id >= 0 && item.entry.send.reach.is_on_pages()
 }

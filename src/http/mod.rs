@@ -6,6 +6,7 @@
 //! settings alone, never from `Host`.
 
 mod answer;
+mod following;
 mod health;
 mod intake;
 mod joining;
@@ -15,6 +16,7 @@ mod limit;
 mod patience;
 mod reading;
 mod server;
+pub mod tree;
 
 use std::sync::Arc;
 
@@ -26,7 +28,7 @@ use crate::context::Context;
 use crate::domain::newsletter::Newsletter;
 use crate::domain::time::Span;
 use crate::domain::token::{Purpose, Token};
-use crate::feeds::Asset;
+use crate::feeds::{Asset, SITEMAP_PATH};
 use crate::views::pages::Site;
 
 pub use intake::{BODY_LIMIT, Peer};
@@ -49,13 +51,17 @@ pub fn router(ctx: Arc<Context>) -> Router {
     Router::new()
         .route("/", get(reading::home))
         .route("/archive", get(reading::archive))
+        .route("/archive/{year}", get(reading::year))
+        .route("/topics/{topic}", get(reading::topic))
+        .route("/authors/{author}", get(reading::author))
         .route("/posts/{slug}", get(reading::post))
         .route("/editions", get(reading::editions))
         .route("/editions/{number}", get(reading::edition))
-        .route("/feeds", get(reading::feeds))
+        .route("/feeds", get(following::feeds))
         .merge(feeds(&web))
-        .route("/page.css", get(reading::file))
-        .route("/icon.svg", get(reading::file))
+        .route("/page.css", get(following::file))
+        .route("/icon.svg", get(following::file))
+        .route("/robots.txt", get(following::file))
         .route("/subscribe", get(joining::form).post(joining::subscribe))
         .route("/subscribe/sent", get(joining::sent))
         .route("/subscribe/{newsletter}", get(joining::form_of).post(joining::subscribe_to))
@@ -74,12 +80,18 @@ pub fn router(ctx: Arc<Context>) -> Router {
 /// What programs ask for again and again.
 fn feeds(web: &Shared) -> Router<Shared> {
     Router::new()
-        .route("/feed.xml", get(reading::published))
-        .route("/atom.xml", get(reading::published))
-        .route("/feed.json", get(reading::published))
-        .route("/feed.css", get(reading::published))
-        .route("/topics/{topic}/{file}", get(reading::published_topic))
-        .route_layer(from_fn_with_state(Arc::clone(web), reading::polled))
+        .route("/feed.xml", get(following::site))
+        .route("/atom.xml", get(following::site))
+        .route("/feed.json", get(following::site))
+        .route("/feed.css", get(following::site))
+        .route("/feeds.opml", get(following::site))
+        .route("/sitemap.xml", get(following::site))
+        .route("/summary/{*file}", get(following::below))
+        .route("/archive/{page}/{*file}", get(following::below))
+        .route("/topics/{topic}/{*file}", get(following::below))
+        .route("/authors/{author}/{*file}", get(following::below))
+        .route("/editions/{newsletter}/{*file}", get(following::below))
+        .route_layer(from_fn_with_state(Arc::clone(web), following::polled))
 }
 
 impl Web {
@@ -90,6 +102,7 @@ impl Web {
         };
         let css = file("/page.css", "text/css; charset=utf-8", &ctx.looks.page_css);
         let icon = file("/icon.svg", "image/svg+xml", &ctx.looks.icon);
+        let robots = file("/robots.txt", "text/plain; charset=utf-8", &robots(&ctx.settings.http.public_url));
         Self {
             ctx,
             // Twenty tries an hour: a household or an office signing up, not a machine.
@@ -98,7 +111,7 @@ impl Web {
             // feed of the site, stays far below. Once a second, on and on, is a mistake.
             polls: limit::Limiter::lenient(1_000, Span::seconds(5)),
             library: library::Library::default(),
-            files: css.into_iter().chain(icon).collect(),
+            files: [css, icon, robots].into_iter().flatten().collect(),
         }
     }
 
@@ -135,4 +148,10 @@ impl Web {
             Purpose::Unsubscribe => format!("/s/{token}/unsubscribe"),
         }
     }
+}
+
+/// What search engines may follow: everything but readers' own links.
+fn robots(public_url: &str) -> String {
+    let own = ["/s/", "/confirm/", "/private/"].map(|path| format!("Disallow: {path}\n")).concat();
+    format!("User-agent: *\n{own}\nSitemap: {public_url}{SITEMAP_PATH}\n")
 }

@@ -25,6 +25,9 @@ pub struct Variant {
     pub text: String,
 }
 
+/// Title, address and last edit of a post.
+pub type PostTold = (String, String, Option<Timestamp>);
+
 const EDITION: &str =
     "SELECT number, newsletter_id, cadence, slot, newest_seq, state, reason, subject, public_subject, audience,
         sealed, finished FROM editions";
@@ -61,6 +64,47 @@ impl Store {
         let sql = select(" WHERE state IN ('finished', 'cancelled') ORDER BY number DESC LIMIT 1");
         let row = sqlx::query(sql).fetch_optional(&self.db.reader).await?;
         row.as_ref().map(edition).transpose()
+    }
+
+    /// Every edition that has gone out and has a page, newest first, with title, address and
+    /// last edit of its posts.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn sent_editions(&self) -> Result<Vec<(Edition, Vec<PostTold>)>> {
+        let sql = select(
+            " WHERE state IN ('sending', 'paused', 'finished') AND public_subject IS NOT NULL
+            ORDER BY number DESC",
+        );
+        let rows = sqlx::query(sql).fetch_all(&self.db.reader).await?;
+        let mut sent: Vec<(Edition, Vec<PostTold>)> =
+            rows.iter().map(|row| Ok((edition(row)?, Vec::new()))).collect::<Result<_>>()?;
+        let places: BTreeMap<i64, usize> = sent.iter().enumerate().map(|(i, (one, _))| (one.number, i)).collect();
+        let rows = sqlx::query(
+            "SELECT v.edition, p.title, p.url, p.edited FROM variants v
+             JOIN variant_posts vp ON vp.variant_id = v.id JOIN posts p ON p.id = vp.post_id
+             WHERE p.reach <> 'mail' GROUP BY v.edition, p.id, p.title, p.url, p.edited ORDER BY MIN(v.id), MIN(vp.position)",
+        )
+        .fetch_all(&self.db.reader)
+        .await?;
+        for row in &rows {
+            if let Some(&place) = places.get(&row.try_get("edition")?) {
+                sent[place].1.push((row.try_get("title")?, row.try_get("url")?, maybe_instant(row, "edited")?));
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Changes whenever an edition goes out or is taken back.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn sent_fingerprint(&self) -> Result<String> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) || ' ' || COALESCE(MAX(number), 0) FROM editions
+             WHERE state IN ('sending', 'paused', 'finished')",
+        );
+        Ok(row.fetch_one(&self.db.reader).await?.try_get(0)?)
     }
 
     /// Title and address of each post of an edition, whichever variant has it.

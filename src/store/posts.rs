@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Row, Sqlite, Transaction};
 
 use super::{Result, Store, StoreError, instant, maybe_instant, word};
 use crate::domain::directives::Directives;
-use crate::domain::post::{Access, Topic};
+use crate::domain::post::Access;
 use crate::domain::{Entry, Post, Timestamp};
 
 /// What an address on our own pages leads to.
@@ -49,6 +49,31 @@ impl Store {
         self.with_lists(rows).await
     }
 
+    /// The same without their bodies, which are the most of them.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn public_outlines(&self, now: Timestamp) -> Result<Vec<Post>> {
+        const TAIL: &str =
+            concat!(" WHERE seq IS NOT NULL AND reach <> 'mail' AND ", public!("$1"), " ORDER BY dated DESC, seq DESC");
+        let sql = AssertSqlSafe([&POST.replace(" html,", " '' AS html,"), TAIL].concat());
+        let rows = sqlx::query(sql).bind(now.0).fetch_all(&self.db.reader).await?;
+        self.with_lists(rows).await
+    }
+
+    /// The bodies of these posts, by row id.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn bodies(&self, posts: &[i64]) -> Result<HashMap<i64, String>> {
+        let ids = serde_json::to_string(posts).map_err(|e| StoreError::Value(e.to_string()))?;
+        let rows = sqlx::query("SELECT id, html FROM posts WHERE id IN (SELECT value FROM json_each($1))")
+            .bind(ids)
+            .fetch_all(&self.db.reader)
+            .await?;
+        rows.iter().map(|row| Ok((row.try_get("id")?, row.try_get("html")?))).collect()
+    }
+
     /// Changes whenever the set of public posts or one of them does, time
     /// passing included: what tells the publisher that there is work.
     ///
@@ -62,36 +87,6 @@ impl Store {
         );
         let row = sqlx::query(PUBLIC).bind(now.0).fetch_one(&self.db.reader).await?;
         Ok(row.try_get(0)?)
-    }
-
-    /// What each published file was when it last changed: validator and time,
-    /// by path.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn published(&self) -> Result<HashMap<String, (String, Timestamp)>> {
-        let rows = sqlx::query("SELECT path, etag, modified FROM published").fetch_all(&self.db.reader).await?;
-        rows.iter().map(|row| Ok((row.try_get("path")?, (row.try_get("etag")?, instant(row, "modified")?)))).collect()
-    }
-
-    /// Remembers that of these files; what is known of others stays.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn remember_published(&self, files: Vec<(&str, &str, Timestamp)>) -> Result<()> {
-        let files: Vec<_> = files.into_iter().map(|(path, etag, modified)| (path, etag, modified.0)).collect();
-        let mut tx = self.begin().await?;
-        sqlx::query(
-            "INSERT INTO published (path, etag, modified)
-             SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1) WHERE true
-             ON CONFLICT (path) DO UPDATE SET etag = excluded.etag, modified = excluded.modified
-                WHERE published.etag <> excluded.etag",
-        )
-        .bind(serde_json::to_string(&files).map_err(|e| StoreError::Value(e.to_string()))?)
-        .execute(&mut *tx)
-        .await?;
-        self.commit(tx).await?;
-        Ok(())
     }
 
     /// How many posts are present, public or not.
@@ -174,52 +169,6 @@ impl Store {
         })
     }
 
-    /// Adds topics and authors, which are rows of their own.
-    pub(super) async fn with_lists(&self, rows: Vec<SqliteRow>) -> Result<Vec<Post>> {
-        let mut posts: Vec<Post> = rows.iter().map(post).collect::<Result<_>>()?;
-        let ids = serde_json::to_string(&posts.iter().map(|p| p.id).collect::<Vec<_>>())
-            .map_err(|e| StoreError::Value(e.to_string()))?;
-        let index: HashMap<i64, usize> = posts.iter().enumerate().map(|(i, p)| (p.id, i)).collect();
-        let topics = sqlx::query(
-            "SELECT post_id, slug, name FROM post_topics WHERE post_id IN (SELECT value FROM json_each($1))
-             ORDER BY post_id, position",
-        )
-        .bind(&ids)
-        .fetch_all(&self.db.reader)
-        .await?;
-        for row in topics {
-            let topic = Topic { slug: row.try_get("slug")?, name: row.try_get("name")? };
-            if let Some(&i) = index.get(&row.try_get("post_id")?) {
-                posts[i].entry.topics.push(topic);
-            }
-        }
-        let authors = sqlx::query(
-            "SELECT post_id, name FROM post_authors WHERE post_id IN (SELECT value FROM json_each($1))
-             ORDER BY post_id, position",
-        )
-        .bind(&ids)
-        .fetch_all(&self.db.reader)
-        .await?;
-        for row in authors {
-            if let Some(&i) = index.get(&row.try_get("post_id")?) {
-                posts[i].entry.authors.push(row.try_get("name")?);
-            }
-        }
-        let newsletters = sqlx::query(
-            "SELECT post_id, newsletter FROM post_newsletters WHERE post_id IN (SELECT value FROM json_each($1))
-             ORDER BY post_id, position",
-        )
-        .bind(&ids)
-        .fetch_all(&self.db.reader)
-        .await?;
-        for row in newsletters {
-            if let Some(&i) = index.get(&row.try_get("post_id")?) {
-                posts[i].entry.send.newsletters.push(row.try_get("newsletter")?);
-            }
-        }
-        Ok(posts)
-    }
-
     /// Every post that may still be mailed to somebody who has had all up to
     /// `after`, oldest first; guarded ones included.
     ///
@@ -291,7 +240,8 @@ fn select(tail: &'static str) -> AssertSqlSafe<String> {
     AssertSqlSafe([POST, tail].concat())
 }
 
-fn post(row: &SqliteRow) -> Result<Post> {
+/// A post without what it has several of.
+pub(super) fn post(row: &SqliteRow) -> Result<Post> {
     let access = match row.try_get::<String, _>("access")?.as_str() {
         "subscribers" => Access::Subscribers,
         _ => Access::Public,
@@ -327,6 +277,7 @@ fn post(row: &SqliteRow) -> Result<Post> {
                 newsletters: Vec::new(),
                 subject: row.try_get("mail_subject")?,
             },
+            media: Vec::new(),
         },
     })
 }

@@ -1,10 +1,8 @@
 //! The row of one post: written anew whenever its file was read.
 
-use std::collections::BTreeMap;
-
 use sqlx::{Row, Sqlite, Transaction};
 
-use super::{Result, StoreError};
+use super::{Result, lists};
 use crate::domain::post::{Access, is_uri};
 use crate::domain::{Entry, Timestamp};
 
@@ -94,7 +92,7 @@ pub(super) async fn write_entry(
     .bind(&entry.send.subject)
     .execute(&mut **tx)
     .await?;
-    write_lists(tx, id, entry).await
+    lists::write(tx, id, entry).await
 }
 
 /// The last part of the post's address on our own pages: its own, numbered
@@ -113,37 +111,4 @@ async fn free_slug(tx: &mut Transaction<'static, Sqlite>, id: i64, wanted: &str)
         slug = format!("{wanted}-{number}");
     }
     Ok(slug)
-}
-
-async fn write_lists(tx: &mut Transaction<'static, Sqlite>, id: i64, entry: &Entry) -> Result<()> {
-    let json = |value: serde_json::Result<String>| value.map_err(|e| StoreError::Value(e.to_string()));
-    let topics: Vec<BTreeMap<&str, &str>> =
-        entry.topics.iter().map(|t| [("slug", t.slug.as_str()), ("name", t.name.as_str())].into()).collect();
-    sqlx::query("DELETE FROM post_topics WHERE post_id = $1").bind(id).execute(&mut **tx).await?;
-    sqlx::query(
-        "INSERT INTO post_topics (post_id, position, slug, name)
-         SELECT $1, key, value ->> 'slug', value ->> 'name' FROM json_each($2)",
-    )
-    .bind(id)
-    .bind(json(serde_json::to_string(&topics))?)
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query("DELETE FROM post_authors WHERE post_id = $1").bind(id).execute(&mut **tx).await?;
-    sqlx::query("INSERT INTO post_authors (post_id, position, name) SELECT $1, key, value FROM json_each($2)")
-        .bind(id)
-        .bind(json(serde_json::to_string(&entry.authors))?)
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query("DELETE FROM post_newsletters WHERE post_id = $1").bind(id).execute(&mut **tx).await?;
-    if entry.send.newsletters.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "INSERT INTO post_newsletters (post_id, position, newsletter) SELECT $1, key, value FROM json_each($2)",
-    )
-    .bind(id)
-    .bind(json(serde_json::to_string(&entry.send.newsletters))?)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
 }

@@ -1,50 +1,71 @@
-//! Posts -> feeds: every feed made anew when a public post has changed.
+//! Posts -> feeds: every feed made anew when a public post or an edition has changed.
 
-use crate::context::Context;
-use crate::domain::Timestamp;
-use crate::feeds::{self, Before, Masthead, Stamp};
-use crate::telemetry;
+use std::collections::HashMap;
 
 use super::Step;
+use crate::context::Context;
+use crate::domain::Timestamp;
+use crate::feeds::{self, Asset, Before, Catalogue, Stamp};
+use crate::store::Published;
+use crate::telemetry;
 
-/// Publishes the feeds when the set of public posts, or one of them, is not
-/// what was published last; `published` remembers what that was.
+/// Publishes the feeds when the set of public posts, one of them, or the list of
+/// editions is not what was published last; `published` remembers what that was.
 ///
 /// # Errors
 /// Those of the store or of a feed writer; what was published stays.
 pub async fn step(ctx: &Context, published: &mut String, now: Timestamp) -> anyhow::Result<Step> {
-    let fingerprint = ctx.store.public_fingerprint(now).await?;
+    let fingerprint = ctx.published_from(now).await?;
     if *published == fingerprint {
         return Ok(Step::Idle);
     }
-    let posts = ctx.store.public_posts(now).await?;
-    let masthead = masthead(ctx);
-    let stamps = ctx.store.published().await?.into_iter();
-    let stamps = stamps.map(|(path, (etag, modified))| (path, Stamp { etag, modified })).collect();
+    let masthead = ctx.masthead();
+    let mut catalogue = ctx.catalogue(now).await?;
+    let count = catalogue.items.len();
+    let shown = feeds::shown(&masthead, &catalogue);
+    fill(ctx, &mut catalogue, &shown).await?;
+    let stamps: HashMap<String, Stamp> = ctx.store.published().await?.into_iter().map(to_stamp).collect();
     let before = Before { assets: ctx.site.all(), stamps, now };
-    let count = posts.len();
-    let files = tokio::task::spawn_blocking(move || feeds::publish(&masthead, &posts, &before)).await??;
+    let (files, before) = tokio::task::spawn_blocking(move || {
+        feeds::publish(&masthead, &catalogue, &before).map(|files| (files, before))
+    })
+    .await??;
+    let changed: Vec<String> = files.iter().filter_map(|file| changed_feed(file, &before)).collect();
     // Remembered before anybody sees them: a date once shown stands for one body only.
-    let stamps = files.iter().map(|(path, file)| (path.as_str(), file.etag.as_str(), file.modified));
-    ctx.store.remember_published(stamps.collect()).await?;
+    let stamps: Vec<_> = files.iter().map(|(path, file)| (path.as_str(), to_published(file))).collect();
+    let hubs = &ctx.settings.feeds.hubs;
+    ctx.store.remember_published(&stamps, (hubs, &changed), now).await?;
     telemetry::feeds_published(files.len(), count);
     ctx.site.replace(files.into_iter().collect());
     *published = fingerprint;
+    if !hubs.is_empty() && !changed.is_empty() {
+        ctx.wake.hubs.notify_one();
+    }
     Ok(Step::Worked(1))
 }
 
-fn masthead(ctx: &Context) -> Masthead {
-    let (site, feeds) = (&ctx.settings.site, &ctx.settings.feeds);
-    Masthead {
-        title: site.title.clone(),
-        description: site.description.clone(),
-        language: site.language.clone(),
-        author: site.author.clone(),
-        site_url: site.url.clone(),
-        public_url: ctx.settings.http.public_url.clone(),
-        full_text: feeds.full_text,
-        hubs: feeds.hubs.clone(),
-        items: feeds.items,
-        stylesheet: ctx.looks.feed_css.clone(),
+/// Puts the bodies of these posts where the catalogue has them.
+async fn fill(ctx: &Context, catalogue: &mut Catalogue, posts: &[i64]) -> anyhow::Result<()> {
+    let mut bodies = ctx.store.bodies(posts).await?;
+    for post in &mut catalogue.items {
+        if let Some(html) = bodies.remove(&post.id) {
+            post.entry.html = html;
+        }
     }
+    Ok(())
+}
+
+/// The address of a feed that readers knew otherwise before.
+fn changed_feed((path, file): &(String, Asset), before: &Before) -> Option<String> {
+    let was = before.stamps.get(path).filter(|was| !file.feed_id.is_empty() && was.etag != file.etag)?;
+    let own = file.links.strip_prefix('<').and_then(|links| links.split_once('>'));
+    Some(own.map_or_else(|| was.feed_id.clone(), |(own, _)| own.to_owned()))
+}
+
+fn to_stamp((path, file): (String, Published)) -> (String, Stamp) {
+    (path, Stamp { etag: file.etag, modified: file.modified, feed_id: file.feed_id })
+}
+
+fn to_published(file: &Asset) -> Published {
+    Published { etag: file.etag.clone(), modified: file.modified, feed_id: file.feed_id.clone() }
 }

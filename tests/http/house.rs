@@ -270,5 +270,6 @@ fn entry(slug: &str, title: &str) -> Entry {
         words: 500,
         access: Access::Public,
         send: Default::default(),
+        media: Vec::new(),
     }
 }

@@ -62,23 +62,78 @@ pub fn home(site: &Site<'_>, latest: &[PostLine], subscribe: &Form<'_>) -> Marku
     )
 }
 
-/// `/archive`: every post, newest first, by year.
-pub fn archive(site: &Site<'_>, posts: &[PostLine]) -> Markup {
+/// `/archive`: every post, newest first, by year; `topics` by name and path.
+pub fn archive(site: &Site<'_>, posts: &[PostLine], topics: &[(String, String)]) -> Markup {
     let words = site.words;
     let title = words.say("page.archive.title", &[]);
     let canonical = format!("{}/archive", site.public_url);
-    let year = |post: &PostLine| post.date.in_zone(site.zone).year();
     site.page(
         Head { title: &title, tab: Tab::Posts, canonical: Some(&canonical) },
         html! {
             h1 { (title) }
             @if posts.is_empty() { p { (words.say("page.archive.empty", &[])) } }
-            @for of_year in posts.chunk_by(|a, b| year(a) == year(b)) {
-                h2 { (year(&of_year[0])) }
-                (list(site, of_year, |post| words.near_date(post.date, site.zone, post.date)))
+            @if !topics.is_empty() {
+                p.meta {
+                    (words.say("page.archive.topics", &[])) " "
+                    @for (n, (name, path)) in topics.iter().enumerate() {
+                        @if n > 0 { ", " }
+                        a href=(path) { bdi { (name) } }
+                    }
+                }
+            }
+            (by_year(site, posts))
+        },
+    )
+}
+
+/// `/archive/2026`: the posts of one year; `None` when there are none.
+pub fn year(site: &Site<'_>, posts: &[PostLine], year: i32) -> Option<Markup> {
+    let words = site.words;
+    let of_year: Vec<PostLine> = posts.iter().filter(|post| year_of(site, post) == year).cloned().collect();
+    if of_year.is_empty() {
+        return None;
+    }
+    let title = words.say("page.archive.year", &[("year", &year.to_string())]);
+    let canonical = format!("{}/archive/{year}", site.public_url);
+    Some(site.page(
+        Head { title: &title, tab: Tab::Posts, canonical: Some(&canonical) },
+        html! {
+            h1 { (title) }
+            (list(site, &of_year, |post| words.near_date(post.date, site.zone, post.date)))
+            p { a href="/archive" { (words.say("page.home.all", &[])) } }
+        },
+    ))
+}
+
+/// `/topics/TOPIC` and `/authors/AUTHOR`: the posts of one name, at `path`.
+pub fn shelf(site: &Site<'_>, name: &str, posts: &[PostLine], path: &str) -> Markup {
+    let words = site.words;
+    let canonical = format!("{}{path}", site.public_url);
+    site.page(
+        Head { title: name, tab: Tab::Posts, canonical: Some(&canonical) },
+        html! {
+            h1 { bdi { (name) } }
+            (by_year(site, posts))
+            p {
+                a href="/archive" { (words.say("page.home.all", &[])) } " · "
+                a href="/feeds" { (words.say("page.home.by_feed", &[])) }
             }
         },
     )
+}
+
+fn year_of(site: &Site<'_>, post: &PostLine) -> i32 {
+    post.date.in_zone(site.zone).year()
+}
+
+fn by_year(site: &Site<'_>, posts: &[PostLine]) -> Markup {
+    html! {
+        @for of_year in posts.chunk_by(|a, b| year_of(site, a) == year_of(site, b)) {
+            @let year = year_of(site, &of_year[0]);
+            h2 { a href=(format!("/archive/{year}")) { (year) } }
+            (list(site, of_year, |post| site.words.near_date(post.date, site.zone, post.date)))
+        }
+    }
 }
 
 fn list(site: &Site<'_>, posts: &[PostLine], date: impl Fn(&PostLine) -> String) -> Markup {

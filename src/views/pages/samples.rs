@@ -4,10 +4,10 @@
 use super::confirm::{Broken, Confirm, Welcome, broken, confirm, welcome};
 use super::editions::{EditionLine, editions};
 use super::faults::{Fault, fault};
-use super::feeds::{FeedLine, Feeds, feeds};
+use super::feeds::{About, FeedLine, Feeds, feeds};
 use super::form::{Form, FormFault, Sent, sent, subscribe};
 use super::frame::Site;
-use super::posts::{PostLine, archive, home, post};
+use super::posts::{PostLine, archive, home, post, shelf, year};
 use super::preferences::{Preferences, preferences};
 use super::unsubscribe::{Leaving, Returned, done, returned, unsubscribe};
 use crate::domain::Timestamp;
@@ -81,24 +81,44 @@ fn newsletters() -> Result<Vec<Newsletter>, String> {
 
 fn posts_and_feeds(site: &Site<'_>, one: &[Newsletter]) -> Vec<(&'static str, String)> {
     let posts = posts();
-    let feed = |topic: Option<&str>, folder: &str| FeedLine {
-        topic: topic.map(str::to_owned),
-        latest: Some(NOW),
-        addresses: [("RSS", "feed.xml"), ("Atom", "atom.xml"), ("JSON Feed", "feed.json")]
-            .map(|(name, file)| (name, format!("{}/{folder}{file}", site.public_url)))
-            .to_vec(),
-    };
-    let lines = [feed(None, ""), feed(Some("Rust"), "topics/rust/"), feed(Some("Radio repair"), "topics/radio/")];
+    let lines = feed_lines(site);
+    let topics = [("Radio repair".to_owned(), "/topics/radio-repair".to_owned())];
     let past = past_editions();
     vec![
         ("home", home(site, &posts[..5], &Form::new(one)).into_string()),
         ("home-empty", home(site, &[], &Form::new(one)).into_string()),
-        ("archive", archive(site, &posts).into_string()),
-        ("archive-empty", archive(site, &[]).into_string()),
+        ("archive", archive(site, &posts, &topics).into_string()),
+        ("archive-empty", archive(site, &[], &[]).into_string()),
+        ("year", year(site, &posts, 2026).unwrap_or_default().into_string()),
+        ("topic", shelf(site, "Radio repair", &posts[..3], "/topics/radio-repair").into_string()),
         ("post", post(site, &whole_post()).into_string()),
         ("editions", editions(site, &past).into_string()),
         ("editions-empty", editions(site, &[]).into_string()),
-        ("feeds", feeds(site, &Feeds { lines: &lines, full_text: true }).into_string()),
+        (
+            "feeds",
+            feeds(site, &Feeds { lines: &lines, full_text: true, opml: "https://news.example.org/feeds.opml" })
+                .into_string(),
+        ),
+    ]
+}
+
+fn feed_lines(site: &Site<'_>) -> Vec<FeedLine> {
+    let addresses = |folder: &str| {
+        [("RSS", "feed.xml"), ("Atom", "atom.xml"), ("JSON Feed", "feed.json")]
+            .map(|(name, file)| (name, format!("{}/{folder}{file}", site.public_url)))
+            .to_vec()
+    };
+    let feed = |about: About, folder: &str| {
+        let summaries =
+            if matches!(about, About::Editions(_)) { Vec::new() } else { addresses(&format!("{folder}summary/")) };
+        FeedLine { about, latest: Some(NOW), addresses: addresses(folder), summaries }
+    };
+    vec![
+        feed(About::Posts, ""),
+        feed(About::Topic("Rust".to_owned()), "topics/rust/"),
+        feed(About::Topic("Radio repair".to_owned()), "topics/radio-repair/"),
+        feed(About::Author("Jane Miller".to_owned()), "authors/jane-miller/"),
+        feed(About::Editions("The Radio Bench".to_owned()), "editions/radio/"),
     ]
 }
 
@@ -244,6 +264,7 @@ fn whole_post() -> Post {
         words: 1_400,
         access: Access::Public,
         send: Default::default(),
+        media: Vec::new(),
     };
     Post {
         id: 1,
