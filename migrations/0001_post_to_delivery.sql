@@ -249,8 +249,17 @@ CREATE TABLE waits (
 -- One row while the operator has stopped all sending: no mark is granted then,
 -- but for the operator's own test mail.
 CREATE TABLE pauses (
-    id    BIGINT PRIMARY KEY,
-    since BIGINT NOT NULL
+    id     BIGINT PRIMARY KEY,
+    since  BIGINT NOT NULL,
+    -- When it was not the operator.
+    reason TEXT
+);
+
+-- One row: how far the ledger has come. A file beside the database says the same;
+-- a database that is behind it is an older copy that was put back.
+CREATE TABLE generations (
+    id     BIGINT PRIMARY KEY,
+    number BIGINT NOT NULL
 );
 
 -- The ledger: a row for every recipient. src/domain/delivery/mod.rs says what each

@@ -199,6 +199,9 @@ pub async fn start_delivery(
     let now = ctx.now();
     let mail = &ctx.settings.mail;
     let resend_at = (mail.uncertain == Uncertain::Resend).then(|| now.plus(mail.uncertain_wait));
+    if ctx.store.begin_generation(now).await? {
+        telemetry::restored(&ctx.store.pause_reason().await?.unwrap_or_default());
+    }
     let (run, recovered) = ctx.store.begin_run(env!("CARGO_PKG_VERSION"), resend_at, now).await?;
     if recovered.returned + recovered.uncertain > 0 {
         telemetry::recovered(recovered.returned, recovered.uncertain);
@@ -229,6 +232,7 @@ impl Delivery {
         self.stop.cancel();
         self.workers.await?;
         self.ctx.store.end_run(self.run, self.ctx.now()).await?;
+        self.ctx.store.next_generation().await?;
         Ok(())
     }
 }

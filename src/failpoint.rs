@@ -1,6 +1,6 @@
 //! Named places at which a test lets the process die as if the machine had
 //! gone: `POSTROOM_FAILPOINT=dot:17` ends it when `dot` is reached for the
-//! 17th time. Only in builds with debug assertions; elsewhere nothing of this
+//! 17th time, `panic at dot:17` as a fault of ours would. Only in builds with debug assertions; elsewhere nothing of this
 //! is compiled. `tests/crash/run` uses all of them.
 
 #[cfg(debug_assertions)]
@@ -31,6 +31,7 @@ pub fn pass(place: &str) {
     if reached(place) {
         std::process::abort();
     }
+    assert!(!reached(&format!("panic at {place}")), "a test wants it so");
 }
 
 /// A named place where a test may let the process die; nothing in a release build.

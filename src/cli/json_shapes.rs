@@ -62,13 +62,13 @@ FAULT is ",
     (
         "postroom plan",
         "{schema: 1, at, plans: [{newsletter, cadence, slot, subscribers, audience, suppressed,
-  paused, held, variants: [{audience, posts: [{title, url, seq}]}]}]}
+  paused, takes_hours, held, variants: [{audience, posts: [{title, url, seq}]}]}]}
 subscribers would be looked at, audience get something; held says why it would wait.",
     ),
     (
         "postroom status",
         concat!(
-            "{schema: 1, paused_since, editions: [EDITION], last: EDITION,
+            "{schema: 1, paused_since, pause_reason, editions: [EDITION], last: EDITION,
   next: [{newsletter, cadence, slot}],
   outbox: {open, deferred, uncertain, oldest, next_try},
   waiting: {quiet_until, relays: [{relay, domain, reason, until}]},

@@ -11,6 +11,7 @@ use super::{Failure, Stage, output};
 use crate::context::Context;
 use crate::domain::directives::Reach;
 use crate::domain::post::Access;
+use crate::domain::time::Span;
 use crate::domain::{Cadence, Entry, Newsletter, Post, Timestamp};
 use crate::tasks::compose::{self, Plan, Wanted};
 use crate::tasks::ingest;
@@ -127,6 +128,7 @@ fn text(ctx: &Context, plans: &[Plan<'_>], out: &mut dyn Write) -> Result<(), Fa
             };
             output::table(out, "    ", &variant.posts.iter().map(row).collect::<Vec<_>>())?;
         }
+        slow(plan, out)?;
         if let Some(reason) = &plan.held {
             writeln!(out, "  it will wait for you: {}", output::plain(reason))?;
         }
@@ -140,6 +142,14 @@ fn orders(entry: &Entry) -> String {
     let closed = (entry.access == Access::Subscribers).then(|| "for subscribers".to_owned());
     let subject = entry.send.subject.as_ref().map(|subject| format!("subject: {subject}"));
     [mail_only, closed, subject].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// A line when the limits of the relays make it take hours.
+pub fn slow(plan: &Plan<'_>, out: &mut dyn Write) -> Result<(), Failure> {
+    if plan.takes > Span(0) {
+        writeln!(out, "  it takes about {} by the limits of the relay and the quiet hours", plan.takes)?;
+    }
+    Ok(())
 }
 
 /// `; skip 17 (12 suppressed, 5 paused)`, or nothing.
@@ -180,6 +190,7 @@ fn object(plan: &Plan<'_>) -> Value {
         "audience": plan.audience(),
         "suppressed": plan.suppressed,
         "paused": plan.paused,
+        "takes_hours": plan.takes.0 / Span::hours(1).0,
         "held": plan.held,
         "variants": variants.collect::<Vec<_>>(),
     })

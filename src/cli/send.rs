@@ -123,6 +123,7 @@ fn variants(ctx: &Context, plan: &Plan<'_>, number: i64, out: &mut dyn Write) ->
         )?;
         largest = largest.max(mail.encoded());
     }
+    plan::slow(plan, out)?;
     if let Some(reason) = &plan.held {
         writeln!(out, "  it will wait for you: {}", output::plain(reason))?;
     }

@@ -20,6 +20,7 @@ use crate::system;
 /// Everything the screen shows.
 struct Picture {
     paused: Option<Timestamp>,
+    pause_reason: Option<String>,
     open: Vec<(Edition, Tally, Option<Pace>)>,
     last: Option<(Edition, Tally)>,
     next: Vec<Due>,
@@ -84,6 +85,7 @@ async fn look(desk: &Desk, now: Timestamp) -> Result<Picture, Failure> {
     };
     Ok(Picture {
         paused: desk.store.paused_since().await?,
+        pause_reason: desk.store.pause_reason().await?,
         open,
         last,
         next: desk.store.next_slots().await?,
@@ -124,6 +126,7 @@ fn json(picture: &Picture, out: &mut dyn Write) -> Result<(), Failure> {
     let count = |one: &SubscriptionCount| json!({"newsletter": one.newsletter, "status": one.status, "cadence": one.cadence.as_str(), "count": one.count});
     let outbox = &picture.outbox;
     let object = json!({
+        "pause_reason": picture.pause_reason,
         "paused_since": picture.paused.map(|at| at.rfc3339()),
         "editions": picture.open.iter().map(edition).collect::<Vec<_>>(),
         "last": picture.last.as_ref().map(|(edition, tally)| editions::object(edition, tally)),
@@ -148,7 +151,8 @@ async fn text(desk: &Desk, picture: &Picture, now: Timestamp, out: &mut dyn Writ
     }
     if let Some(since) = picture.paused {
         let since = output::time(since, desk.settings.site.timezone);
-        writeln!(out, "Paused since {since}: nothing is handed over. To go on: postroom resume")?;
+        let why = picture.pause_reason.as_deref().unwrap_or("nothing is handed over");
+        writeln!(out, "Paused since {since}: {}. To go on: postroom resume", output::plain(why))?;
     }
     if picture.open.is_empty() {
         writeln!(out, "Nothing is being sent")?;

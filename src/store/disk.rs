@@ -175,13 +175,18 @@ impl Disk {
         self.failed.wait().await
     }
 
+    /// A file of ours beside the database: `postroom.db.generation`.
+    pub(super) fn beside(&self, ending: &str) -> PathBuf {
+        beside(&self.database, ending)
+    }
+
     pub(super) fn has_failed(&self) -> bool {
         self.failed.initialized()
     }
 }
 
 /// `postroom.db.reserve`
-pub(super) fn beside(database: &Path, ending: &str) -> PathBuf {
+fn beside(database: &Path, ending: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(ending);
     path.into()

@@ -6,6 +6,7 @@
 mod db;
 mod disk;
 mod editions;
+mod generation;
 mod imports;
 mod ingest;
 mod kin;
@@ -89,6 +90,14 @@ pub enum StoreError {
     /// The disk failed: only a new start can tell what is on it.
     #[error("the disk of the database failed ({0}): nothing more is written until a restart")]
     Failed(String),
+    /// The file that says how far the ledger has come.
+    #[error("cannot write {path}: {cause}")]
+    Beside {
+        /// The file.
+        path: String,
+        /// What the system says.
+        cause: String,
+    },
     /// The ledger's writer has stopped.
     #[error("the ledger has stopped: {0}")]
     Ledger(String),
@@ -149,20 +158,25 @@ impl Store {
 
     /// Notes that the newest run is alive, when it has not for a minute: what
     /// proves that the database takes writes while there is nothing to write.
+    /// The ledger is a generation further then.
     ///
     /// # Errors
     /// What the engine says: disk full, locked, read-only.
     pub async fn beat(&self, now: Timestamp) -> Result<()> {
         let mut tx = self.begin().await?;
-        sqlx::query(
+        let beat = sqlx::query(
             "UPDATE runs SET seen = $1 WHERE id = (SELECT MAX(id) FROM runs) AND COALESCE(seen, started) <= $2",
         )
         .bind(now.0)
         .bind(now.minus(BEAT).0)
         .execute(&mut *tx)
         .await?;
+        if beat.rows_affected() == 0 {
+            return self.commit(tx).await;
+        }
+        let number = generation::advance(&mut tx, 0).await?;
         self.commit(tx).await?;
-        Ok(())
+        self.write_generation(number)
     }
 
     /// Whether the writing connection comes free within a time: whatever the

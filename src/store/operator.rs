@@ -65,6 +65,15 @@ impl Store {
         maybe_instant(&row, "since")
     }
 
+    /// Why all sending is stopped, when it was not by the operator.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn pause_reason(&self) -> Result<Option<String>> {
+        let row = sqlx::query("SELECT MIN(reason) FROM pauses").fetch_one(&self.db.reader).await?;
+        Ok(row.try_get(0)?)
+    }
+
     /// Whether copies of an edition, or letters, may leave now as far as the
     /// operator is concerned; the mark has the last word.
     ///

@@ -8,6 +8,8 @@ use anyhow::{Context as _, bail};
 
 use crate::context::Context;
 use crate::domain::edition::{self, Group, State};
+use crate::domain::pace::{Course, FURTHEST, forecast};
+use crate::domain::time::Span;
 use crate::domain::{Cadence, Newsletter, Post, Timestamp};
 use crate::store::{PublicCopy, Seal, SealOutcome, SealVariant, Store, Trouble};
 use crate::telemetry;
@@ -42,6 +44,8 @@ pub struct Plan<'a> {
     pub extra: Vec<i64>,
     /// The sets of posts, the one with the largest audience first.
     pub variants: Vec<PlannedVariant>,
+    /// How long the limits of the relays make it take, to the hour.
+    pub takes: Span,
     /// Why it will wait for the operator, if it will.
     pub held: Option<String>,
     /// Active subscriptions left out because their address must not be mailed.
@@ -183,14 +187,41 @@ async fn plan_with<'a>(
             })
             .collect();
     }
-    let held = hold_reason(ctx, wanted.newsletter, &sets).await?;
-    Ok(Plan { wanted: wanted.clone(), groups, extra: extra_ids, variants: sets, held, suppressed, paused })
+    let takes = takes(ctx, sets.iter().map(|set| set.audience).sum(), now).await?;
+    let held = match hold_reason(ctx, wanted.newsletter, &sets).await? {
+        Some(reason) => Some(reason),
+        None => too_slow(ctx, takes),
+    };
+    Ok(Plan { wanted: wanted.clone(), groups, extra: extra_ids, variants: sets, takes, held, suppressed, paused })
 }
 
 fn newest_first(owed: Vec<&Post>) -> Vec<Post> {
     let mut posts: Vec<Post> = owed.into_iter().cloned().collect();
     posts.sort_by_key(|post| std::cmp::Reverse((post.entry.date, post.seq)));
     posts
+}
+
+/// How long this many messages take by `rate`, `warm_up` and quiet hours, after
+/// what left today. What a relay says itself is not foreseen.
+async fn takes(ctx: &Context, audience: i64, now: Timestamp) -> anyhow::Result<Span> {
+    let mut courses = Vec::new();
+    for (relay, transport) in ctx.settings.relays.iter().zip(&ctx.relays) {
+        let left = ctx.store.handed_over(transport.name(), Span::days(1), now).await?;
+        courses.push(Course { rates: relay.rates.clone(), warm_up: relay.warm_up, left });
+    }
+    let (quiet, zone) = (ctx.settings.mail.quiet_hours, ctx.settings.site.timezone);
+    Ok(forecast(u64::try_from(audience).unwrap_or_default(), &courses, quiet, zone, now))
+}
+
+/// An edition that cannot be out before its mail is given up is not begun by itself.
+fn too_slow(ctx: &Context, takes: Span) -> Option<String> {
+    let expire = ctx.settings.mail.expire;
+    let over = if takes >= FURTHEST { "more than " } else { "about " };
+    (takes >= expire).then(|| {
+        format!(
+            "it takes {over}{takes} by relay.rate and relay.warm_up, and after {expire} mail is given up (mail.expire)"
+        )
+    })
 }
 
 async fn hold_reason(

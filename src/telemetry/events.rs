@@ -201,6 +201,11 @@ pub fn disk_troubles(troubles: &[(&'static str, String)]) {
     *said = troubles.iter().map(|(trouble, _)| *trouble).collect();
 }
 
+/// The database is an older copy that was put back: all sending is paused.
+pub fn restored(reason: &str) {
+    error!(reason, "all sending is paused, run `postroom resume` to let it go on");
+}
+
 /// The disk did not do what it was told: nothing more is written, the service ends.
 pub fn disk_failed(reason: &str) {
     error!(reason, "the disk of the database failed");

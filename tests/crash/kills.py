@@ -1,6 +1,7 @@
 """Ends of the process: at every named place, at any moment, and in order."""
 
 import random
+import signal
 import threading
 import time
 
@@ -177,4 +178,36 @@ def in_order(make, times):
         audit(blog, figures)
         if figures["dup_total"]:
             figures.faults.append("a stop in order made second copies")
+    return figures
+
+
+def in_haste(make, times):
+    """A second SIGTERM ends it at once; a fault of ours in a task ends all of it, with 101. Both are survived like a kill."""
+    figures = Figures()
+    with make("haste", 1_000) as blog:
+        blog.found()
+        blog.order("pause", 5)
+        for _ in range(times):
+            if not blog.moving():
+                blog.post()
+            before = blog.copies.look()
+            blog.start()
+            until(60, "some mail", lambda: blog.copies.look() > before)
+            blog.serve.send_signal(signal.SIGTERM)
+            until(10, "the stop", lambda: not blog.get("/healthz"))
+            began = time.monotonic()
+            blog.serve.send_signal(signal.SIGTERM)
+            code = blog.serve.wait(timeout=10)
+            if code != 130 or time.monotonic() > began + 1:
+                figures.faults.append(f"a second SIGTERM ended it with {code} after {time.monotonic() - began:.1f} s")
+            blog.start(f"panic at {random.choice(('mark', 'reply', 'lease'))}:1", ready=False)
+            code = blog.serve.wait(timeout=60)
+            if code != 101:
+                figures.faults.append(f"a panic in a task ended it with {code}")
+            figures.crashes += 2
+        blog.order("pause", 0)
+        blog.start()
+        finish(blog, figures)
+        blog.stop()
+        audit(blog, figures)
     return figures

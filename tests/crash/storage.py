@@ -335,6 +335,48 @@ def log(make, times):
         return finished(blog, figures)
 
 
+def restored(make, times):
+    """An older copy of the database is put back: nothing leaves until the operator has said so."""
+    figures = Figures()
+    with make("restored", 200) as blog:
+        blog.found()
+        for number in range(times):
+            blog.start()
+            backup = blog.folder / "backup.db"
+            backup.unlink(missing_ok=True)
+            blog.rows(f"VACUUM INTO '{backup}'")
+            sealed = blog.editions()
+            blog.post()
+            until(60, "the edition", lambda: blog.editions() > sealed and not blog.moving())
+            blog.stop()
+            for ending in ("-wal", "-shm"):
+                blog.database.with_name(blog.database.name + ending).unlink(missing_ok=True)
+            backup.replace(blog.database)
+            if number % 2:  # on another machine there is no file beside it
+                blog.database.with_name(blog.database.name + ".generation").unlink()
+            before = blog.copies.look()
+            blog.start()
+            until(60, "the edition to be sealed once more", lambda: blog.editions() > sealed)
+            blog.stop()
+            blog.start()
+            time.sleep(2)
+            if blog.copies.look() > before:
+                figures.faults.append("an older copy of the database sent mail")
+            told = blog.run("status").stdout
+            if "the database is an older copy" not in told or "To go on: postroom resume" not in told:
+                figures.faults.append(f"of an older copy `status` says {told}")
+            (edition,) = blog.rows("SELECT MAX(number) FROM editions")[0]
+            blog.run("editions", "cancel", str(edition))
+            blog.run("resume")
+            blog.stop()
+            # Its copies belong to an edition this database has cancelled.
+            blog.copies.of.pop(edition)
+        blog.post()
+        blog.start()
+        until(60, "the next edition", lambda: blog.copies.look() >= (times + 1) * len(blog.readers))
+        return finished(blog, figures)
+
+
 def damage(make, times):
     """A database with pages overwritten is refused: never repaired, never replaced, never sent from."""
     figures = Figures()

@@ -128,6 +128,7 @@ async fn a_letter_does_not_stand_behind_an_edition_that_waits_for_the_rate() {
 #[tokio::test]
 async fn a_warm_up_grows_day_by_day() {
     let office = with("warm_up = \"6 from 2026-05-19\"", Script::new(), &crowd(40, "r", "a.test")).await;
+    assert!(office.approve(1).await, "it takes longer than mail is tried");
     office.comes_to(6).await;
     for (wall, accepted) in [("2026-05-20 06:00", 9), ("2026-05-20 07:30", 15), ("2026-05-21 00:00", 20)] {
         office.set(super::office::at(wall));
@@ -300,5 +301,24 @@ async fn what_a_domain_is_refused_at_one_relay_goes_by_the_other() {
     office.sink.becomes(Script::new());
     office.to_the_end(Span::seconds(30)).await;
     assert_eq!(office.accepted(), 80);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn an_edition_that_cannot_be_out_before_it_is_given_up_waits_for_the_operator() {
+    let setup = || Setup { more: "rate = \"10/d\"", ..Setup::default() };
+    let office = sealed(setup(), &crowd(20, "r", "a.test")).await;
+    assert_eq!(office.editions().await[0].reason, None, "a day is in time");
+    office.close().await;
+
+    let mut office = sealed(setup(), &crowd(40, "r", "a.test")).await;
+    let reason = office.editions().await[0].reason.clone().unwrap_or_default();
+    assert_eq!(
+        reason,
+        "it takes about 3d by relay.rate and relay.warm_up, and after 2d mail is given up (mail.expire)"
+    );
+    office.start().await;
+    assert!(office.approve(1).await);
+    office.comes_to(10).await;
     office.close().await;
 }

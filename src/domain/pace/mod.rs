@@ -8,10 +8,12 @@
 //! | [`Throttle`] | answers of a relay or a domain | so many a second, until they prove that more is welcome |
 //! | [`QuietHours`] | the operator | no editions now |
 //! | [`Turns`] | weights | which relay is next |
+//! | [`forecast()`] | the limits of the operator | how long an edition will take |
 //!
 //! Pure: what counts is told, `now` is an argument.
 
 mod domains;
+mod forecast;
 mod quiet;
 mod rate;
 mod relay;
@@ -21,6 +23,7 @@ mod turns;
 use crate::domain::Timestamp;
 
 pub use domains::{Domains, PerDomain};
+pub use forecast::{Course, FURTHEST, forecast};
 pub use quiet::QuietHours;
 pub use rate::{Rate, WarmUp, Window};
 pub use relay::Pace;
