@@ -307,4 +307,4 @@ CREATE TABLE attempts (
     enhanced    TEXT,
     text        TEXT   NOT NULL
 );
-CREATE INDEX attempts_by_delivery ON attempts (delivery_id);
+CREATE UNIQUE INDEX attempts_by_delivery ON attempts (delivery_id, number);

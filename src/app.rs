@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -182,6 +182,7 @@ pub struct Delivery {
     stop: CancellationToken,
     engine: Arc<Engine>,
     workers: tokio::task::JoinHandle<()>,
+    alive: tokio::task::JoinHandle<()>,
     _ticker: watch::Sender<u64>,
 }
 
@@ -207,10 +208,31 @@ pub async fn start_delivery(
         telemetry::recovered(recovered.returned, recovered.uncertain);
     }
     let connections = ctx.relays.iter().map(|relay| relay.connections()).sum();
-    let ledger = Ledger::start(ctx.store.clone(), run, connections);
+    // On a thread of its own all these short steps follow each other; spread
+    // over several, each would have to wake another first, which costs more than itself.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot begin to deliver")?;
+    let ledger = {
+        let _there = runtime.enter();
+        Ledger::start(ctx.store.clone(), run, connections)
+    };
     let engine = Engine::new(Arc::clone(ctx), ledger, run, stop.clone());
-    let workers = tokio::spawn(Arc::clone(&engine).run(ticks.subscribe()));
-    Ok(Delivery { ctx: Arc::clone(ctx), run, stop, engine, workers, _ticker: ticks })
+    let delivering = Arc::clone(&engine).run(ticks.subscribe());
+    // It ends with the runtime that began it, too: without a goodbye, as on a crash.
+    let (alive, lost) = oneshot::channel::<()>();
+    let workers = tokio::task::spawn_blocking(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                () = delivering => {}
+                _ = lost => {}
+            }
+        });
+    });
+    let alive = tokio::spawn(async move {
+        let _alive = alive;
+        std::future::pending::<()>().await;
+    });
+    Ok(Delivery { ctx: Arc::clone(ctx), run, stop, engine, workers, alive, _ticker: ticks })
 }
 
 impl Delivery {
@@ -231,6 +253,7 @@ impl Delivery {
     pub async fn stop(self) -> anyhow::Result<()> {
         self.stop.cancel();
         self.workers.await?;
+        self.alive.abort();
         self.ctx.store.end_run(self.run, self.ctx.now()).await?;
         self.ctx.store.next_generation().await?;
         Ok(())

@@ -79,7 +79,7 @@ pub async fn write(ctx: &Context, variants: &Variants, leased: &Leased) -> anyho
             message::build(&head, &letter.text, &letter.html, &ctx.signers).map_err(|reason| anyhow!(reason))?
         }
     };
-    let envelope = Envelope { from: mail.bounce_address.to_string(), to: leased.address.clone() };
+    let envelope = Envelope { from: Some(mail.bounce_address.clone()), to: leased.address.clone() };
     Ok(Message { envelope, content })
 }
 

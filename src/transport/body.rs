@@ -6,10 +6,13 @@
 //! only they are filled and encoded for each reader. That works because
 //! quoted-printable starts afresh on every line, and base64 every 57 bytes.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{canonical, dots};
+use super::{canonical, dkim, dots};
 
 /// No encoded line is longer (RFC 2045).
 const LINE: usize = 76;
@@ -38,51 +41,107 @@ impl Alternative {
 /// character, in one of the alternatives; `None` when it knows no such field.
 pub type Fill<'a> = &'a dyn Fn(Alternative, char) -> Option<String>;
 
-/// Whole encoded lines, ready for the wire and for a signature.
+/// Whole encoded lines that all copies share, ready for the wire and for a signature.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Encoded {
     /// CRLF lines, leading dots doubled.
-    pub(super) wire: Vec<u8>,
+    wire: Vec<u8>,
     /// How many dots that added.
-    pub(super) dots: usize,
+    dots: usize,
     /// The same lines as DKIM sees them.
-    pub(super) canonical: Vec<u8>,
+    canonical: Vec<u8>,
 }
 
 impl Encoded {
     /// Appends one line, given without its line end.
-    pub(super) fn push(&mut self, line: &str) {
+    fn push(&mut self, line: &str) {
         self.dots += dots::push_line(&mut self.wire, line.as_bytes());
         canonical::push_line(&mut self.canonical, line.as_bytes());
     }
+}
 
-    /// One stretch of text in CRLF lines, the end of the last one left out.
-    pub(super) fn of(text: &str) -> Self {
-        let mut encoded = Self::default();
-        text.split("\r\n").for_each(|line| encoded.push(line));
-        encoded
+/// A stretch of a copy: shared by all, or this reader's own.
+#[derive(Clone, Debug)]
+enum Piece {
+    Shared(Arc<Encoded>),
+    /// Where in the bytes that are its own.
+    Own(Range<usize>),
+}
+
+/// A copy's lines, of which only its own are kept in it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Copy {
+    pieces: Vec<Piece>,
+    own: Vec<u8>,
+    dots: usize,
+    /// What the signatures are over: the body as DKIM sees it.
+    hash: Option<dkim::Hash>,
+}
+
+impl Copy {
+    /// An empty one; hashed as it grows when it will be signed.
+    pub(super) fn new(is_signed: bool) -> Self {
+        Self { hash: is_signed.then(dkim::Hash::default), own: Vec::with_capacity(4_096), ..Self::default() }
     }
-}
 
-/// A piece of a copy: shared by all, or this reader's own.
-pub(super) enum Piece<'a> {
-    Shared(&'a Encoded),
-    Own(Encoded),
-}
+    /// Lines of its own that are whole already: nothing in them is doubled.
+    pub(super) fn of(wire: Vec<u8>, dots: usize) -> Self {
+        Self { pieces: vec![Piece::Own(0..wire.len())], own: wire, dots, hash: None }
+    }
 
-impl Piece<'_> {
-    pub(super) fn encoded(&self) -> &Encoded {
-        match self {
-            Self::Shared(encoded) => encoded,
-            Self::Own(encoded) => encoded,
+    /// Appends lines of this reader's, given with CRLF between them.
+    pub(super) fn push(&mut self, text: &str) {
+        let start = self.own.len();
+        for line in text.split("\r\n") {
+            self.dots += dots::push_line(&mut self.own, line.as_bytes());
+            if let Some(hash) = &mut self.hash {
+                hash.line(line.as_bytes());
+            }
         }
+        match self.pieces.last_mut() {
+            Some(Piece::Own(before)) => before.end = self.own.len(),
+            _ => self.pieces.push(Piece::Own(start..self.own.len())),
+        }
+    }
+
+    fn share(&mut self, encoded: &Arc<Encoded>) {
+        self.dots += encoded.dots;
+        if let Some(hash) = &mut self.hash {
+            hash.canonical(&encoded.canonical);
+        }
+        self.pieces.push(Piece::Shared(Arc::clone(encoded)));
+    }
+
+    /// Puts the head before it.
+    pub(super) fn put_first(&mut self, head: &str) {
+        let start = self.own.len();
+        self.own.extend_from_slice(head.as_bytes());
+        self.pieces.insert(0, Piece::Own(start..self.own.len()));
+    }
+
+    /// What the signatures are over, taken out of it.
+    pub(super) fn hashed(&mut self) -> Option<dkim::Hashed> {
+        self.hash.take().map(dkim::Hash::finish)
+    }
+
+    /// Its lines as they travel, in order.
+    pub(super) fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        self.pieces.iter().map(|piece| match piece {
+            Piece::Shared(encoded) => &encoded.wire[..],
+            Piece::Own(range) => &self.own[range.clone()],
+        })
+    }
+
+    /// How many dots were doubled.
+    pub(super) fn dots(&self) -> usize {
+        self.dots
     }
 }
 
 /// A run of lines of a part.
 #[derive(Debug)]
 enum Run {
-    Ready(Encoded),
+    Ready(Arc<Encoded>),
     Personal(String),
 }
 
@@ -96,7 +155,7 @@ pub(super) struct Part {
     /// Of the ready lines.
     lengths: Lengths,
     /// Whole lines of base64 up to where in the text; made when that is the shorter encoding.
-    base64: Option<(Encoded, usize)>,
+    base64: Option<(Arc<Encoded>, usize)>,
 }
 
 /// How long lines are as they are, and in quoted-printable.
@@ -130,59 +189,66 @@ impl Part {
             let encoded = quoted_printable::encode_to_str(line);
             all.add(line, &encoded);
             if line.contains(is_field) {
-                quoted.push(Run::Ready(std::mem::take(&mut ready)));
+                quoted.push(Run::Ready(std::mem::take(&mut ready).into()));
                 quoted.push(Run::Personal(line.to_owned()));
             } else {
                 lengths.add(line, &encoded);
                 encoded.split("\r\n").for_each(|line| ready.push(line));
             }
         }
-        quoted.push(Run::Ready(ready));
+        quoted.push(Run::Ready(ready.into()));
         let base64 = all.prefer_base64().then(|| shared_base64(&text));
         Self { which, text, quoted, lengths, base64 }
     }
 
-    /// The pieces of one copy, its header first.
+    /// Appends this part as one reader has it, its header first.
     ///
     /// # Errors
     /// When a control character other than a tab stands for no field: no post
     /// can hold one.
-    pub(super) fn pieces(&self, fill: Fill<'_>) -> Result<Vec<Piece<'_>>, String> {
-        let mut lengths = self.lengths;
-        let mut pieces = vec![Piece::Own(Encoded::default())];
+    pub(super) fn write(&self, fill: Fill<'_>, copy: &mut Copy) -> Result<(), String> {
+        let (mut lengths, mut own) = (self.lengths, Vec::new());
         for run in &self.quoted {
-            pieces.push(match run {
-                Run::Ready(encoded) => Piece::Shared(encoded),
-                Run::Personal(line) => {
-                    let (filled, mut own) = (self.filled(line, fill)?, Encoded::default());
-                    for line in filled.split("\r\n") {
-                        let encoded = quoted_printable::encode_to_str(line);
-                        lengths.add(line, &encoded);
-                        encoded.split("\r\n").for_each(|line| own.push(line));
-                    }
-                    Piece::Own(own)
+            if let Run::Personal(line) = run {
+                let mut lines = Vec::new();
+                for line in self.filled(line, fill)?.split("\r\n") {
+                    let encoded = quoted_printable::encode_to_str(line);
+                    lengths.add(line, &encoded);
+                    lines.push(encoded);
                 }
-            });
+                own.push(lines);
+            }
         }
-        if !lengths.prefer_base64() {
-            pieces[0] = self.header("quoted-printable");
-            return Ok(pieces);
+        if lengths.prefer_base64() {
+            return self.write_base64(fill, copy);
         }
-        let (shared, from) = self.base64.as_ref().map_or((None, 0), |(ready, end)| (Some(ready), *end));
-        let rest = self.filled(&self.text[from..], fill)?;
-        let mut pieces = vec![self.header("base64")];
-        pieces.extend(shared.map(Piece::Shared));
-        if !rest.is_empty() {
-            pieces.push(Piece::Own(lines_of_base64(&rest)));
+        copy.push(&self.header("quoted-printable"));
+        let mut own = own.iter();
+        for run in &self.quoted {
+            match run {
+                Run::Ready(encoded) => copy.share(encoded),
+                Run::Personal(_) => own.next().into_iter().flatten().for_each(|line| copy.push(line)),
+            }
         }
-        Ok(pieces)
+        Ok(())
     }
 
-    fn header(&self, encoding: &str) -> Piece<'static> {
+    fn write_base64(&self, fill: Fill<'_>, copy: &mut Copy) -> Result<(), String> {
+        let (shared, from) = self.base64.as_ref().map_or((None, 0), |(ready, end)| (Some(ready), *end));
+        let rest = self.filled(&self.text[from..], fill)?;
+        copy.push(&self.header("base64"));
+        if let Some(shared) = shared {
+            copy.share(shared);
+        }
+        if !rest.is_empty() {
+            lines_of_base64(&rest, |line| copy.push(line));
+        }
+        Ok(())
+    }
+
+    fn header(&self, encoding: &str) -> String {
         let subtype = self.which.subtype();
-        Piece::Own(Encoded::of(&format!(
-            "Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n"
-        )))
+        format!("Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n")
     }
 
     fn filled(&self, text: &str, fill: Fill<'_>) -> Result<String, String> {
@@ -202,13 +268,16 @@ impl Part {
 }
 
 /// Base64 of the text up to its first personal line, as far as that is whole lines; and where it ends.
-fn shared_base64(text: &str) -> (Encoded, usize) {
+fn shared_base64(text: &str) -> (Arc<Encoded>, usize) {
     let mut end = text.find(is_field).unwrap_or(text.len()) / BLOCK * BLOCK;
     while !text.is_char_boundary(end) {
         end -= BLOCK;
     }
-    let shared = if end == 0 { Encoded::default() } else { lines_of_base64(&text[..end]) };
-    (shared, end)
+    let mut shared = Encoded::default();
+    if end > 0 {
+        lines_of_base64(&text[..end], |line| shared.push(line));
+    }
+    (shared.into(), end)
 }
 
 /// A control character that stands for a personal field.
@@ -216,15 +285,15 @@ fn is_field(c: char) -> bool {
     c < ' ' && !matches!(c, '\t' | '\r' | '\n')
 }
 
-fn lines_of_base64(text: &str) -> Encoded {
-    let (digits, mut encoded) = (STANDARD.encode(text), Encoded::default());
+fn lines_of_base64(text: &str, mut push: impl FnMut(&str)) {
+    let digits = STANDARD.encode(text);
     let mut rest = digits.as_str();
     loop {
         let (line, more) = rest.split_at(rest.len().min(LINE));
-        encoded.push(line);
+        push(line);
         rest = more;
         if rest.is_empty() {
-            return encoded;
+            return;
         }
     }
 }

@@ -146,11 +146,38 @@ pub fn pem(pkcs8: &[u8]) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hashed(String);
 
-/// Hashes a body given in its canonical form, piece by piece.
-pub(super) fn hash<'a>(canonical: impl Iterator<Item = &'a [u8]>) -> Hashed {
-    let mut context = Context::new(&SHA256);
-    canonical.for_each(|piece| context.update(piece));
-    Hashed(STANDARD.encode(context.finish().as_ref()))
+/// The hash of a body while it grows.
+#[derive(Clone)]
+pub(super) struct Hash(Context);
+
+impl Default for Hash {
+    fn default() -> Self {
+        Self(Context::new(&SHA256))
+    }
+}
+
+impl std::fmt::Debug for Hash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hash")
+    }
+}
+
+impl Hash {
+    /// Appends lines that are canonical already.
+    pub(super) fn canonical(&mut self, lines: &[u8]) {
+        self.0.update(lines);
+    }
+
+    /// Appends one line, given without its line end.
+    pub(super) fn line(&mut self, line: &[u8]) {
+        let mut canonical = Vec::with_capacity(line.len() + 2);
+        canonical::push_line(&mut canonical, line);
+        self.0.update(&canonical);
+    }
+
+    pub(super) fn finish(self) -> Hashed {
+        Hashed(STANDARD.encode(self.0.finish().as_ref()))
+    }
 }
 
 /// Puts the signature into the last, empty tag, in pieces that fit a line.
@@ -215,11 +242,9 @@ mod tests {
     fn signed(signer: &Signer, message: &[u8], now: Timestamp) -> String {
         let message = text(message);
         let (head, body) = message.split_once("\r\n\r\n").unwrap();
-        let mut canonical = Vec::new();
-        for line in body.trim_end_matches("\r\n").split("\r\n") {
-            canonical::push_line(&mut canonical, line.as_bytes());
-        }
-        signer.sign(&format!("{head}\r\n"), &hash(std::iter::once(&canonical[..])), now).unwrap()
+        let mut hash = Hash::default();
+        body.trim_end_matches("\r\n").split("\r\n").for_each(|line| hash.line(line.as_bytes()));
+        signer.sign(&format!("{head}\r\n"), &hash.finish(), now).unwrap()
     }
 
     /// A receiver's side, written against the RFC and not against the code above:

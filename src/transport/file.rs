@@ -122,7 +122,7 @@ mod tests {
     use crate::transport::Content;
 
     async fn hand(folder: &Folder, content: &[u8], mark: Mark) -> Report {
-        let envelope = Envelope { from: String::new(), to: Address::parse("jane@example.org").unwrap() };
+        let envelope = Envelope { from: None, to: Address::parse("jane@example.org").unwrap() };
         let mut connection = folder.connect().await.unwrap();
         let message = Message { envelope, content: Content::new(content).unwrap() };
         connection.hand_over(&message, None, Box::pin(async move { mark })).await
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn no_message_chooses_a_place_outside_the_folder() {
-        let envelope = Envelope { from: String::new(), to: Address::parse("jane@example.org").unwrap() };
+        let envelope = Envelope { from: None, to: Address::parse("jane@example.org").unwrap() };
         for mail in
             ["Message-ID: <../../etc/x@y>\r\n\r\n", "Message-ID: <.hidden@y>\r\n\r\n", "Subject: none\r\n\r\n", ""]
         {

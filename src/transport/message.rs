@@ -5,8 +5,8 @@
 
 use chrono::Datelike;
 
-use super::body::{Encoded, Part, Piece};
-use super::dkim::{self, Signer};
+use super::body::{Copy, Part};
+use super::dkim::Signer;
 use super::{dots, header};
 use crate::domain::{Address, Timestamp};
 
@@ -17,9 +17,9 @@ pub use super::header::Mailbox;
 /// has an answer of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
-    /// The reverse-path, where bounces go. Empty is the null sender `<>`, which
+    /// The reverse-path, where bounces go; `None` is the null sender `<>`, which
     /// mail that answers nothing and must not be answered uses (RFC 5321 section 4.5.5).
-    pub from: String,
+    pub from: Option<Address>,
     /// The recipient.
     pub to: Address,
 }
@@ -36,10 +36,10 @@ pub struct Message {
 /// Headers and body as they travel: CRLF lines of 7-bit text, leading dots
 /// doubled, the final dot not included. It cannot hold anything that would end
 /// the message early (RFC 5321 section 4.5.2).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Content {
-    wire: Vec<u8>,
-    dots: usize,
+    copy: Copy,
+    length: usize,
 }
 
 impl Content {
@@ -49,22 +49,45 @@ impl Content {
     /// One sentence when it is not whole CRLF lines of 7-bit text.
     pub fn new(message: &[u8]) -> Result<Self, String> {
         let (wire, dots) = dots::stuffed(message)?;
-        Ok(Self { wire, dots })
+        Ok(Copy::of(wire, dots).into())
     }
 
     /// Bytes of the message itself, as SIZE counts them (RFC 1870).
     pub fn size(&self) -> usize {
-        self.wire.len() - self.dots
+        self.length - self.copy.dots()
     }
 
     /// The message itself.
     pub fn message(&self) -> Vec<u8> {
-        dots::unstuffed(&self.wire)
+        dots::unstuffed(&self.wire())
     }
 
     /// As it travels, leading dots doubled, the final dot not included.
-    pub fn wire(&self) -> &[u8] {
-        &self.wire
+    pub fn wire(&self) -> Vec<u8> {
+        self.slices().collect::<Vec<_>>().concat()
+    }
+
+    /// The same, in the stretches it is kept in.
+    pub(super) fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        self.copy.slices()
+    }
+
+    /// How many bytes travel.
+    pub(super) fn length(&self) -> usize {
+        self.length
+    }
+}
+
+impl From<Copy> for Content {
+    fn from(copy: Copy) -> Self {
+        let length = copy.slices().map(<[u8]>::len).sum();
+        Self { copy, length }
+    }
+}
+
+impl PartialEq for Content {
+    fn eq(&self, other: &Self) -> bool {
+        self.slices().flatten().eq(other.slices().flatten())
     }
 }
 
@@ -138,24 +161,20 @@ impl Template {
     /// 9999, a personal field that `fill` does not know. Nothing a reader's
     /// input can cause.
     pub fn copy(&self, head: &Head<'_>, fill: Fill<'_>, signers: &[Signer]) -> Result<Content, String> {
-        let mut pieces = Vec::new();
+        let mut copy = Copy::new(!signers.is_empty());
         for part in &self.parts {
-            pieces.push(Piece::Own(Encoded::of(&format!("--{BOUNDARY}"))));
-            pieces.extend(part.pieces(fill)?);
+            copy.push(&format!("--{BOUNDARY}"));
+            part.write(fill, &mut copy)?;
         }
-        pieces.push(Piece::Own(Encoded::of(&format!("--{BOUNDARY}--"))));
+        copy.push(&format!("--{BOUNDARY}--"));
         let mut top = headers(head)?;
-        if !signers.is_empty() {
-            let body = dkim::hash(pieces.iter().map(|piece| &piece.encoded().canonical[..]));
+        if let Some(body) = copy.hashed() {
             let signed: Result<String, String> = signers.iter().map(|one| one.sign(&top, &body, head.date)).collect();
             top.insert_str(0, &signed?);
         }
         top.push_str("\r\n");
-        let length = pieces.iter().map(|piece| piece.encoded().wire.len()).sum::<usize>();
-        let mut wire = Vec::with_capacity(top.len() + length);
-        wire.extend_from_slice(top.as_bytes());
-        pieces.iter().for_each(|piece| wire.extend_from_slice(&piece.encoded().wire));
-        Ok(Content { wire, dots: pieces.iter().map(|piece| piece.encoded().dots).sum() })
+        copy.put_first(&top);
+        Ok(copy.into())
     }
 }
 
@@ -397,7 +416,8 @@ mod tests {
             let shared = Template::new(&text, &html).copy(&head, &|_, c| Some(value(c)), &[]).unwrap();
             let filled = |part: &str| part.replace('\u{11}', &one).replace('\u{12}', &two);
             let alone = build(&head, &filled(&text), &filled(&html), &[]).unwrap();
-            prop_assert_eq!(String::from_utf8(shared.wire).unwrap(), String::from_utf8(alone.wire).unwrap());
+            let wire = |copy: &Content| String::from_utf8(copy.wire()).unwrap();
+            prop_assert_eq!(wire(&shared), wire(&alone));
         }
 
         #[test]

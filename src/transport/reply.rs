@@ -1,30 +1,71 @@
-//! What lettre tells of a command, in our words: a complete reply, or why none came.
+//! Replies: read by RFC 5321, or why none came. What lettre tells of those it
+//! reads while a connection opens is put in the same words.
 
 use std::error::Error as _;
 use std::io;
 use std::time::Duration;
 
 use lettre::transport::smtp::Error;
-use lettre::transport::smtp::response::Response;
 
 use super::tls;
 use crate::domain::delivery::Reply;
 
-/// The relay's complete reply, whatever its code.
+/// A line may be this long; RFC 5321 section 4.5.3.1.5 says 512.
+pub(super) const LINE: usize = 2_048;
+/// One reply may have so many lines and bytes.
+pub(super) const LINES: usize = 100;
+pub(super) const BYTES: usize = 65_536;
+
+pub(super) const GARBAGE: &str = "the relay's answer is not SMTP";
+pub(super) const LONG_LINE: &str = "a line of the relay's answer is too long";
+pub(super) const LONG: &str = "the relay's answer is too long";
+pub(super) const CLOSED: &str = "the relay closed the connection";
+
+/// Takes one reply off the front of what was read; `None` while it is not all
+/// there. All its lines have one code, and a blank may be missing after the
+/// last one's (RFC 5321 section 4.2). Bytes outside UTF-8 do no harm.
 ///
 /// # Errors
-/// Why there is none, in words for the ledger.
-pub(super) fn read(result: Result<Response, Error>, ended: bool) -> Result<Reply, String> {
-    match result {
-        Ok(response) => {
-            let text: Vec<&str> = response.message().collect();
-            Ok(Reply::new(response.code().into(), &text.join(" ")))
+/// What it is instead.
+pub(super) fn take(read: &mut Vec<u8>) -> Result<Option<Reply>, &'static str> {
+    let (mut text, mut at, mut first) = (String::new(), 0, None);
+    for lines in 1.. {
+        let Some(length) = read[at..].iter().position(|&byte| byte == b'\n') else {
+            return if read.len() - at > LINE { Err(LONG_LINE) } else { Ok(None) };
+        };
+        if length > LINE || lines > LINES || at + length > BYTES {
+            return Err(LONG);
         }
-        Err(error) => refusal(&error, ended),
+        let (code, is_last, words) = line(&read[at..at + length]).ok_or(GARBAGE)?;
+        if *first.get_or_insert(code) != code {
+            return Err(GARBAGE);
+        }
+        text.push_str(&String::from_utf8_lossy(words));
+        at += length + 1;
+        if is_last {
+            read.drain(..at);
+            return Ok(Some(Reply::new(code, &text)));
+        }
+        text.push(' ');
+    }
+    Err(LONG)
+}
+
+/// Code, whether no line follows, and text.
+fn line(line: &[u8]) -> Option<(u16, bool, &[u8])> {
+    let (code, rest) = line.trim_ascii_end().split_first_chunk::<3>()?;
+    let [class @ b'2'..=b'5', b'0'..=b'9', b'0'..=b'9'] = code else { return None };
+    let [_, tens, ones] = code;
+    let code = [class, tens, ones].into_iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));
+    match rest.split_first() {
+        None => Some((code, true, rest)),
+        Some((b' ', text)) => Some((code, true, text)),
+        Some((b'-', text)) => Some((code, false, text)),
+        Some(_) => None,
     }
 }
 
-/// The same for what lettre takes for an error: a 4xx or 5xx is a reply too.
+/// What lettre takes for an error: a 4xx or 5xx is a reply too.
 pub(super) fn refusal(error: &Error, ended: bool) -> Result<Reply, String> {
     match error.status() {
         Some(code) => {
@@ -45,9 +86,9 @@ fn why(error: &Error, ended: bool) -> String {
         source = cause.source();
     }
     if ended {
-        "the relay closed the connection".into()
+        CLOSED.into()
     } else if error.is_response() {
-        "the relay's answer is not SMTP".into()
+        GARBAGE.into()
     } else {
         error.to_string()
     }
@@ -63,7 +104,7 @@ pub(super) fn trouble(error: &io::Error) -> String {
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
             "the relay broke the connection off".into()
         }
-        io::ErrorKind::UnexpectedEof => "the relay closed the connection".into(),
+        io::ErrorKind::UnexpectedEof => CLOSED.into(),
         _ => error.to_string(),
     }
 }
@@ -79,21 +120,65 @@ pub(super) fn late(what: &str, limit: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    fn ok(text: &str) -> Result<Response, Error> {
-        text.parse()
+    fn taken(text: &str) -> (Result<Option<String>, &'static str>, String) {
+        let mut read = text.as_bytes().to_vec();
+        let reply = take(&mut read).map(|reply| reply.map(|reply| reply.to_string()));
+        (reply, String::from_utf8(read).unwrap())
     }
 
     #[test]
-    fn every_line_of_a_reply_is_kept() {
-        let reply = read(ok("250-2.0.0 first\r\n250 2.0.0 second\r\n"), false).unwrap();
-        assert_eq!(reply.to_string(), "250 2.0.0 first 2.0.0 second");
+    fn one_whole_reply_is_taken_with_all_its_lines() {
+        let (reply, rest) = taken("250-2.0.0 first\r\n250 2.0.0 second\r\n354 next\r\n");
+        assert_eq!((reply, rest.as_str()), (Ok(Some("250 2.0.0 first 2.0.0 second".into())), "354 next\r\n"));
+        for (odd, read) in [("250\r\n", "250"), ("250\n", "250"), ("250-\r\n250\r\n", "250"), ("299 x\r\n", "299 x")] {
+            assert_eq!(taken(odd), (Ok(Some(read.into())), String::new()), "{odd:?}");
+        }
     }
 
     #[test]
-    fn garbage_is_told_from_a_hang_up() {
-        assert_eq!(read(ok("hello\r\n"), false).unwrap_err(), "the relay's answer is not SMTP");
-        assert_eq!(read(ok(""), true).unwrap_err(), "the relay closed the connection");
+    fn half_a_reply_is_awaited() {
+        for half in ["", "2", "250 half a li", "250-first\r\n", "250-first\r\n250 second"] {
+            assert_eq!(taken(half), (Ok(None), half.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_reply_is_none() {
+        for wrong in ["hello\r\n", "\r\n", "25 x\r\n", "2500 x\r\n", "150 x\r\n", "250-a\r\n251 b\r\n", "650 x\r\n"] {
+            assert_eq!(taken(wrong).0, Err(GARBAGE), "{wrong:?}");
+        }
+        assert_eq!(taken(&"x".repeat(LINE + 1)).0, Err(LONG_LINE));
+        assert_eq!(taken(&"250-more\r\n".repeat(LINES + 1)).0, Err(LONG));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_reply_is_the_same_however_it_is_cut(text in "(250-[a-zé\u{1}]{0,9}\r?\n){0,3}250[ -]?[a-z .0-9]{0,12}\r?\n?[\\PC]{0,5}", cut in 0_usize..60) {
+            let (bytes, mut read) = (text.as_bytes(), Vec::new());
+            let whole = take(&mut bytes.to_vec());
+            let (front, back) = bytes.split_at(cut.min(bytes.len()));
+            read.extend_from_slice(front);
+            let early = take(&mut read);
+            if early == Ok(None) {
+                read.extend_from_slice(back);
+                prop_assert_eq!(take(&mut read), whole);
+            } else {
+                prop_assert_eq!(early, whole);
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_a_reply_half_of_one_or_garbage(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let mut read = bytes.clone();
+            if let Ok(Some(reply)) = take(&mut read) {
+                prop_assert!((200..600).contains(&reply.code) && bytes.ends_with(&read) && read.len() < bytes.len());
+                prop_assert!(!reply.text.contains(char::is_control));
+            }
+        }
     }
 
     #[test]

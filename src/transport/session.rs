@@ -30,9 +30,6 @@ use std::io::{self, IoSlice};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use lettre::transport::smtp::client::AsyncSmtpConnection;
-use lettre::transport::smtp::commands::{Mail, Quit, Rcpt};
-use lettre::transport::smtp::extension::MailParameter;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout};
 
@@ -40,21 +37,16 @@ use super::relay::{Deadlines, Reuse};
 use super::reply::{self, late};
 use super::smtp::Offers;
 use super::wire::Wire;
-use super::{Connection, MarkFuture, Message};
+use super::{Connection, Content, Envelope, MarkFuture, Message};
+use crate::domain::Address;
 use crate::domain::delivery::{Mark, Phase, Reply, Report};
 
 /// How long a relay that broke off before the dot may take to say why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// lettre's connection and the stream beneath it.
-pub(super) struct Line {
-    pub(super) lettre: AsyncSmtpConnection,
-    pub(super) wire: Wire,
-}
-
 /// A connection that is greeted, encrypted and logged in as configured.
 pub(super) struct Session {
-    line: Line,
+    wire: Wire,
     offers: Offers,
     deadlines: Deadlines,
     reuse: Reuse,
@@ -90,9 +82,9 @@ enum Next {
 type Ending = Result<(Report, Next), Report>;
 
 impl Session {
-    pub(super) fn new(line: Line, offers: Offers, deadlines: Deadlines, reuse: Reuse) -> Self {
+    pub(super) fn new(wire: Wire, offers: Offers, deadlines: Deadlines, reuse: Reuse) -> Self {
         let opened = Instant::now();
-        Self { line, offers, deadlines, reuse, opened, handed: 0, broken: false, announced: None }
+        Self { wire, offers, deadlines, reuse, opened, handed: 0, broken: false, announced: None }
     }
 
     async fn message(&mut self, message: &Message, next: Option<&Message>, mark: MarkFuture<'_>) -> Ending {
@@ -115,7 +107,7 @@ impl Session {
             return Ok(ending);
         }
         let announced = next.filter(|_| self.may_announce()).and_then(|next| self.commands(next).ok());
-        self.content(message.content.wire(), announced.as_ref(), until).await?;
+        self.content(&message.content, announced.as_ref(), until).await?;
         self.announced = announced;
         crate::failpoint!("dot");
         self.dot().await
@@ -123,24 +115,18 @@ impl Session {
 
     /// What will be said, or why it need not be: that costs no round trip.
     fn commands(&self, message: &Message) -> Result<Commands, Report> {
-        let ours = |why: &str| Report::broken(Phase::Mail, why);
-        let address = |text: &str| text.parse::<lettre::Address>().ok().filter(|_| text.is_ascii());
-        let from = match message.envelope.from.as_str() {
-            "" => None,
-            from => Some(address(from).ok_or_else(|| ours("the sender's address is not one"))?),
-        };
-        let to = address(message.envelope.to.as_str()).ok_or_else(|| ours("the recipient's address is not one"))?;
-        let (size, mut parameters) = (message.content.size(), Vec::new());
-        if let Some(most) = self.offers.size {
-            if size > most {
-                // What the relay would say, so that the ledger classes it alike (RFC 1870 section 6.1).
+        let Envelope { from, to } = &message.envelope;
+        let (from, size) = (from.as_ref().map_or("", Address::as_str), message.content.size());
+        let mail = match self.offers.size {
+            // What the relay would say, so that the ledger classes it alike (RFC 1870 section 6.1).
+            Some(most) if size > most => {
                 let text = format!("5.3.4 not sent: {size} bytes, and the relay takes {most}");
                 return Err(Report::replied(Phase::Mail, Reply::new(552, &text)));
             }
-            parameters.push(MailParameter::Size(size));
-        }
-        let (mail, rcpt) = (Mail::new(from, parameters), Rcpt::new(to, Vec::new()));
-        Ok(Commands { mail: mail.to_string(), rcpt: rcpt.to_string() })
+            Some(_) => format!("MAIL FROM:<{from}> SIZE={size}\r\n"),
+            None => format!("MAIL FROM:<{from}>\r\n"),
+        };
+        Ok(Commands { mail, rcpt: format!("RCPT TO:<{to}>\r\n") })
     }
 
     /// A message that need not be tried does no harm, unless the relay awaits another one.
@@ -211,8 +197,8 @@ impl Session {
 
     async fn say(&mut self, phase: Phase, text: &str, limit: Duration) -> Result<(), Report> {
         let written = timeout(limit, async {
-            self.line.wire.write_all(text.as_bytes()).await?;
-            self.line.wire.flush().await
+            self.wire.write_all(text.as_bytes()).await?;
+            self.wire.flush().await
         });
         match written.await {
             Ok(Ok(())) => Ok(()),
@@ -224,9 +210,8 @@ impl Session {
 
     /// One complete answer.
     async fn hear(&mut self, phase: Phase, limit: Duration) -> Result<Reply, Report> {
-        self.line.wire.await_reply();
-        match timeout(limit, self.line.lettre.read_response()).await {
-            Ok(result) => reply::read(result, self.line.wire.has_ended()).map_err(|why| Report::broken(phase, why)),
+        match timeout(limit, self.wire.reply()).await {
+            Ok(reply) => reply.map_err(|why| Report::broken(phase, why)),
             Err(_) => {
                 let what = format!("no answer to {}", phase.as_str().to_uppercase());
                 Err(Report::broken(phase, late(&what, limit)))
@@ -234,38 +219,46 @@ impl Session {
         }
     }
 
-    /// The content, its dot and what is announced, past lettre, into the hands of the operating system.
-    async fn content(&mut self, wire: &[u8], announced: Option<&Commands>, until: Instant) -> Result<(), Report> {
+    /// The content, its dot and what is announced, into the hands of the operating system.
+    async fn content(&mut self, content: &Content, announced: Option<&Commands>, until: Instant) -> Result<(), Report> {
         #[cfg(debug_assertions)]
         if crate::failpoint::reached("content") {
-            let _ = self.line.wire.write_all(&wire[..wire.len() / 2]).await;
-            let _ = self.line.wire.flush().await;
+            let wire = content.wire();
+            let _ = self.wire.write_all(&wire[..wire.len() / 2]).await;
+            let _ = self.wire.flush().await;
             std::process::abort();
         }
         let tail = format!(".\r\n{}", announced.map(Commands::together).unwrap_or_default());
-        if self.line.wire.is_encrypted() {
+        let mut slices: Vec<IoSlice<'_>> = content.slices().map(IoSlice::new).collect();
+        if self.wire.is_encrypted() {
             // TLS may report a failure after it sent something, the dot perhaps,
             // where the operating system reports one only when it took nothing.
-            self.transmit(wire, b"", until).await?;
-            return self.transmit(b"", tail.as_bytes(), until).await;
+            self.transmit(&mut slices, content.length(), 0, until).await?;
+            return self.transmit(&mut [IoSlice::new(tail.as_bytes())], 0, tail.len(), until).await;
         }
-        self.transmit(wire, tail.as_bytes(), until).await
+        slices.push(IoSlice::new(tail.as_bytes()));
+        self.transmit(&mut slices, content.length(), tail.len(), until).await
     }
 
-    /// Writes content and what follows it, the dot first. A failure is one of
-    /// the content as long as nothing of `tail` can have left: when it was
-    /// given to the operating system together with content.
-    async fn transmit(&mut self, body: &[u8], tail: &[u8], until: Instant) -> Result<(), Report> {
-        let mut slices = [IoSlice::new(body), IoSlice::new(tail)];
-        let (mut rest, mut taken) = (&mut slices[..], 0);
-        while taken < body.len() + tail.len() {
-            let before_dot = !body.is_empty() && taken <= body.len();
-            if taken <= body.len() && !self.line.wire.is_quiet() {
+    /// Writes so many bytes of content and of what follows it, the dot first. A
+    /// failure is one of the content as long as nothing of the tail can have
+    /// left: when it was given to the operating system together with content.
+    async fn transmit(
+        &mut self,
+        mut rest: &mut [IoSlice<'_>],
+        body: usize,
+        tail: usize,
+        until: Instant,
+    ) -> Result<(), Report> {
+        let mut taken = 0;
+        while taken < body + tail {
+            let before_dot = body > 0 && taken <= body;
+            if taken <= body && !self.wire.is_quiet() {
                 let why = "the relay did not wait for the end of the message";
                 return Err(self.broken_off(Phase::Content, why.into()).await);
             }
             let limit = if before_dot { within(self.deadlines.write, until) } else { self.deadlines.write };
-            let why = match timeout(limit, self.line.wire.write_vectored(rest)).await {
+            let why = match timeout(limit, self.wire.write_vectored(rest)).await {
                 Ok(Ok(count)) if count > 0 => {
                     taken += count;
                     IoSlice::advance_slices(&mut rest, count);
@@ -279,10 +272,10 @@ impl Session {
             return Err(self.broken_off(phase, why).await);
         }
         let (phase, limit) = match tail {
-            [] => (Phase::Content, within(self.deadlines.write, until)),
+            0 => (Phase::Content, within(self.deadlines.write, until)),
             _ => (Phase::Dot, self.deadlines.write),
         };
-        match timeout(limit, self.line.wire.flush()).await {
+        match timeout(limit, self.wire.flush()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(self.broken_off(phase, reply::trouble(&error)).await),
             Err(_) => Err(Report::broken(phase, late("the relay took no content", limit))),
@@ -293,7 +286,7 @@ impl Session {
     async fn broken_off(&mut self, phase: Phase, why: String) -> Report {
         match self.hear(phase, LAST_WORDS).await {
             Ok(reply) if reply.code >= 400 => Report::replied(phase, reply),
-            Err(end) if self.line.wire.has_ended() => end,
+            Err(end) if self.wire.has_ended() => end,
             _ => Report::broken(phase, why),
         }
     }
@@ -379,7 +372,7 @@ impl Connection for Session {
 
     fn is_usable(&self) -> bool {
         let awaited = self.announced.is_some();
-        !self.broken && (awaited || (self.has_time_left() && self.line.wire.is_quiet()))
+        !self.broken && (awaited || (self.has_time_left() && self.wire.is_quiet()))
     }
 
     fn close(mut self: Box<Self>) -> BoxFuture<'static, ()> {
@@ -388,11 +381,12 @@ impl Connection for Session {
             // still hold a dot that was reported as never sent. So is one that
             // awaits content: everything we say would be content.
             if !self.broken && self.announced.is_none() {
+                let limit = self.deadlines.quit;
                 let polite = async {
-                    let _ = self.line.lettre.command(Quit).await;
-                    let _ = self.line.wire.shutdown().await;
+                    let _ = self.ask(Phase::Connect, "QUIT\r\n", limit).await;
+                    let _ = self.wire.shutdown().await;
                 };
-                let _ = timeout(self.deadlines.quit, polite).await;
+                let _ = timeout(limit, polite).await;
             }
         })
     }

@@ -1,6 +1,6 @@
-//! SMTP, from finding the relay to being logged in. lettre's connection speaks
-//! the commands, over our [`Wire`]; what is handed over then is the business of
-//! [`Session`]. lettre's pool is not used: it knows neither phases nor deadlines.
+//! SMTP, from finding the relay to being logged in: lettre's connection, over
+//! our [`Wire`]. What is handed over then is the business of [`Session`].
+//! lettre's pool is not used: it knows neither phases nor deadlines.
 
 use std::fmt::Display;
 use std::io;
@@ -18,12 +18,18 @@ use tokio::time::{Instant, timeout};
 
 use super::relay::{RelayConfig, Tls};
 use super::reply::{self, late};
-use super::session::{Line, Session};
+use super::session::Session;
 use super::tls::Trust;
 use super::wire::Wire;
 use super::{Connection, Transport};
 use crate::domain::Fault;
 use crate::domain::delivery::{Outcome, Phase, Reply, Report};
+
+/// lettre's connection and the stream beneath it.
+struct Line {
+    lettre: AsyncSmtpConnection,
+    wire: Wire,
+}
 
 /// One relay.
 pub(super) struct Smtp {
@@ -76,7 +82,7 @@ impl Smtp {
         if self.config.username.is_some() {
             self.log_in(&mut line, &offers).await?;
         }
-        Ok(Session::new(line, offers, limits, self.config.reuse))
+        Ok(Session::new(line.wire, offers, limits, self.config.reuse))
     }
 
     /// Tries each address of the relay in turn; all share one deadline.

@@ -1,16 +1,16 @@
-//! The stream below lettre's connection. lettre speaks the commands and reads
-//! the replies; this is what lets us know *exactly* how far a message came:
+//! The stream of a connection. lettre opens the connection over it and then
+//! stands aside: it can neither say how much of a message the relay took nor
+//! send the next message's commands with it, and takes replies for broken that
+//! are not, which after the dot would turn *accepted* into *uncertain*.
 //!
-//! - Content is written past lettre, which can neither say how much of it the
-//!   relay took nor send the next message's commands with it.
-//! - Replies reach lettre one line at a time, bounded and cleaned: lettre reads
-//!   a line of any length into memory, takes a reply with a byte outside UTF-8
-//!   or without text (`250`) for a broken connection, and panics on an EHLO line
-//!   of blanks. After the dot each of these would turn *accepted* into *uncertain*.
+//! - Replies reach lettre one line at a time, bounded and cleaned: it reads a
+//!   line of any length into memory, takes a byte outside UTF-8 or a reply
+//!   without text (`250`) for a fault, and panics on an EHLO line of blanks.
 //! - TLS begins here, not in lettre, which keeps what came before the handshake
 //!   in its buffer and would take it for replies of the encrypted relay.
 //! - [`Wire::is_quiet`] sees a relay that spoke unasked or hung up.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -23,15 +23,12 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
+use super::reply::{self, BYTES, LINE, LINES};
 use super::tls::Trust;
+use crate::domain::delivery::Reply;
 
-/// A reply line may be this long; RFC 5321 section 4.5.3.1.5 says 512.
-const LINE: usize = 2_048;
 /// lettre takes no line over 1,000 bytes: longer text is cut here.
 const SHOWN: usize = 900;
-/// One reply may have so many lines and bytes.
-const LINES: usize = 100;
-const BYTES: usize = 65_536;
 
 type Socket = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
@@ -100,10 +97,12 @@ impl Wire {
         self.state().ended
     }
 
-    /// What comes next is a new reply, with bounds of its own.
-    pub(super) fn await_reply(&self) {
-        let mut state = self.state();
-        (state.lines, state.bytes) = (0, 0);
+    /// One complete reply.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) async fn reply(&self) -> Result<Reply, String> {
+        poll_fn(|cx| self.state().poll_reply(cx)).await
     }
 }
 
@@ -119,20 +118,29 @@ impl State {
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
+    fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, String>> {
+        loop {
+            if let Some(reply) = reply::take(&mut self.inbox)? {
+                return Poll::Ready(Ok(reply));
+            }
+            match ready!(self.fill(cx)) {
+                Ok(0) => return Poll::Ready(Err(reply::CLOSED.into())),
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Err(reply::trouble(&error))),
+            }
+        }
+    }
+
     /// Moves one complete line from the inbox to lettre's reading place.
     fn next_line(&mut self) -> io::Result<bool> {
         let refuse = |why| Err(io::Error::new(io::ErrorKind::InvalidData, why));
         let Some(end) = self.inbox.iter().position(|&byte| byte == b'\n') else {
-            return if self.inbox.len() > LINE {
-                refuse("a line of the relay's answer is too long")
-            } else {
-                Ok(false)
-            };
+            return if self.inbox.len() > LINE { refuse(reply::LONG_LINE) } else { Ok(false) };
         };
         self.lines += 1;
         self.bytes += end + 1;
         if end > LINE || self.lines > LINES || self.bytes > BYTES {
-            return refuse("the relay's answer is too long");
+            return refuse(reply::LONG);
         }
         self.line = cleaned(&self.inbox[..end]);
         self.inbox.drain(..=end);
@@ -181,8 +189,10 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.await_reply();
-        match &mut self.state().socket {
+        let mut state = self.state();
+        // What comes next is a new reply, with bounds of its own.
+        (state.lines, state.bytes) = (0, 0);
+        match &mut state.socket {
             Some(socket) => Pin::new(socket).poll_write(cx, bytes),
             None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }

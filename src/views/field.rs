@@ -107,11 +107,26 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 
 /// A text as one clean line: whitespace of every kind becomes single spaces.
 pub fn line(text: &str) -> String {
+    let is_plain = |bytes: &[u8]| bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) && !text.contains("  ");
+    // As all addresses and most sentences are; every copy of an edition asks for several.
+    if is_plain(text.as_bytes()) && text.trim().len() == text.len() {
+        return text.to_owned();
+    }
     clean(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
 }
 
 #[cfg(test)]

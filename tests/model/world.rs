@@ -1,6 +1,7 @@
 //! One edition, its readers, the process that sends it, the one before that does not know it is dead, and the relay.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use postroom::domain::delivery::{self, Mark, Outcome, Phase, Reply, Report, Settlement, State, Verdict};
 use postroom::domain::edition;
@@ -74,7 +75,8 @@ impl Process {
         }
         connection.last = Some(leased.id);
         let relay = "relay".to_owned();
-        let settling = Settling { delivery: leased.id, report, settlement, relay, started: now, ended: now };
+        let (delivery, number) = (leased.id, leased.attempts + 1);
+        let settling = Arc::new(Settling { delivery, number, report, settlement, relay, started: now, ended: now });
         Some(self.ledger.settle(settling).await.unwrap())
     }
 }

@@ -46,7 +46,7 @@ async fn connected(sink: &Sink) -> Box<dyn Connection> {
 }
 
 fn envelope(to: &str) -> Envelope {
-    Envelope { from: "bounces+1@news.example.org".into(), to: Address::parse(to).unwrap() }
+    Envelope { from: Address::parse("bounces+1@news.example.org").ok(), to: Address::parse(to).unwrap() }
 }
 
 fn message(to: &str, content: &[u8]) -> Message {

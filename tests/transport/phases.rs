@@ -262,19 +262,18 @@ async fn a_message_the_relay_cannot_take_is_not_sent() {
     assert!(sink.commands().contains(&size), "{:?}", sink.commands());
 }
 
-#[tokio::test]
-async fn content_that_could_smuggle_a_second_message_is_never_sent() {
-    let sink = faultsink::start(Script::new()).await;
-    let mut connection = connected(&sink).await;
+#[test]
+fn content_that_could_smuggle_a_second_message_is_never_sent() {
     for wrong in [&b"a\n.\n\r\n"[..], b"a\r.\r\r\n", b"a\r\n.\n\r\n", b"no end", b"\xc3\xa9\r\n"] {
         assert!(Content::new(wrong).unwrap_err().starts_with("the message"));
     }
-    let hostile = Envelope { from: "a@example.org>\r\nRCPT TO:<b@example.org".into(), ..envelope(JANE) };
-    let hostile = Message { envelope: hostile, ..message(JANE, MAIL) };
-    let report = connection.hand_over(&hostile, None, Box::pin(async { Mark::Granted })).await;
-    assert_report(&report, Outcome::Deferred, Phase::Mail, "sender");
-    assert!(connection.is_usable() && !sink.commands().iter().any(|c| c.starts_with("MAIL")));
-    let bounce = Envelope { from: String::new(), ..envelope(JANE) };
+}
+
+#[tokio::test]
+async fn a_bounce_has_the_null_sender() {
+    let sink = faultsink::start(Script::new()).await;
+    let mut connection = connected(&sink).await;
+    let bounce = Envelope { from: None, ..envelope(JANE) };
     let bounce = Message { envelope: bounce, ..message(JANE, MAIL) };
     assert_eq!(connection.hand_over(&bounce, None, Box::pin(async { Mark::Granted })).await.outcome, Outcome::Accepted);
     assert_eq!(sink.accepted()[0].from, "");

@@ -58,12 +58,19 @@ impl Reply {
     }
 }
 
+impl Reply {
+    /// The enhanced code as it stands in the ledger: `5.1.1`.
+    pub fn enhanced_text(&self) -> Option<String> {
+        self.enhanced.map(|[class, subject, detail]| format!("{class}.{subject}.{detail}"))
+    }
+}
+
 impl std::fmt::Display for Reply {
     /// `550 5.1.1 no such user`
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.code)?;
-        if let Some([class, subject, detail]) = self.enhanced {
-            write!(f, " {class}.{subject}.{detail}")?;
+        if let Some(enhanced) = self.enhanced_text() {
+            write!(f, " {enhanced}")?;
         }
         if self.text.is_empty() { Ok(()) } else { write!(f, " {}", self.text) }
     }
@@ -189,6 +196,11 @@ impl Report {
         let code = self.reply.as_ref().map(|reply| reply.code);
         let cut_off = self.phase <= Phase::Mail && code.is_none_or(|code| matches!(code, 421 | 503));
         self.outcome == Outcome::Deferred && (cut_off || (self.phase <= Phase::Rcpt && code == Some(421)))
+    }
+
+    /// What was said, or what happened, without codes.
+    pub fn words(&self) -> &str {
+        self.reply.as_ref().map_or(&self.detail, |reply| &reply.text)
     }
 
     /// The reason in one line, for the ledger and the operator.

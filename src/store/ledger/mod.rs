@@ -9,6 +9,7 @@
 mod rows;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -18,10 +19,12 @@ use crate::domain::Timestamp;
 use crate::domain::delivery::{Mark, Report, Settlement};
 
 /// The outcome of one attempt, on its way to the disk.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Settling {
     /// Row id of the delivery.
     pub delivery: i64,
+    /// Which try it was, from 1.
+    pub number: u32,
     /// What the transport reported.
     pub report: Report,
     /// Where the delivery goes from here.
@@ -37,7 +40,7 @@ pub struct Settling {
 enum Request {
     /// A delivery, the one whose outcome has to be durable before, and when.
     Mark(i64, Option<i64>, Timestamp, oneshot::Sender<Result<Mark>>),
-    Settle(Box<Settling>, oneshot::Sender<Result<()>>),
+    Settle(Arc<Settling>, oneshot::Sender<Result<()>>),
     Return(Vec<i64>, oneshot::Sender<Result<()>>),
     /// Each with the time of its next turn.
     PutOff(Vec<(i64, Timestamp)>, oneshot::Sender<Result<()>>),
@@ -97,8 +100,8 @@ impl Ledger {
     ///
     /// # Errors
     /// When there is no writer.
-    pub async fn settle(&self, settling: Settling) -> Result<Answer<()>> {
-        self.ask(|answer| Request::Settle(Box::new(settling), answer)).await
+    pub async fn settle(&self, settling: Arc<Settling>) -> Result<Answer<()>> {
+        self.ask(|answer| Request::Settle(settling, answer)).await
     }
 
     /// Gives leased deliveries back untried.

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 use serde_json::json;
-use sqlx::{Row as _, Sqlite, Transaction};
+use sqlx::{QueryBuilder, Row as _, Sqlite, Transaction};
 
 use super::{Request, Run, Settling};
 use crate::domain::Timestamp;
-use crate::domain::delivery::{Class, Outcome, Report, State};
+use crate::domain::delivery::{Class, Outcome, Reply, Report, State};
 use crate::domain::time::Span;
 use crate::store::{Result, Store, StoreError};
 
@@ -29,7 +29,8 @@ const SENDER_REFUSALS: i64 = 20;
 
 /// One transaction for a batch; the ids whose mark was denied.
 pub(super) async fn commit(store: &Store, run: Run, batch: &[Request]) -> Result<HashSet<i64>> {
-    let (mut marks, mut settlings, mut returns, mut turns) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut marks, mut returns, mut turns) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut accepted, mut others) = (Vec::<&Settling>::new(), Vec::new());
     let mut now = Timestamp::default();
     for request in batch {
         match request {
@@ -37,14 +38,21 @@ pub(super) async fn commit(store: &Store, run: Run, batch: &[Request]) -> Result
                 marks.push(*id);
                 now = *at;
             }
-            Request::Settle(settling, _) => settlings.push(settling.as_ref()),
+            Request::Settle(settling, _) if settling.report.outcome == Outcome::Accepted => accepted.push(settling),
+            Request::Settle(settling, _) => others.push(settling.as_ref()),
             Request::Return(ids, _) => returns.extend_from_slice(ids),
             Request::PutOff(some, _) => turns.extend(some.iter().map(|(id, at)| json!([id, at.0]))),
         }
     }
+    let settles = accepted.len() + others.len() > 0;
     let mut tx = store.begin().await?;
-    if !settlings.is_empty() {
-        settle(&mut tx, run, &settlings).await?;
+    if !accept(&mut tx, run.id, &accepted).await? {
+        tx.rollback().await?;
+        tx = store.begin().await?;
+        others.append(&mut accepted);
+    }
+    if !others.is_empty() {
+        settle(&mut tx, run, &others).await?;
     }
     if !returns.is_empty() {
         sqlx::query(
@@ -68,11 +76,11 @@ pub(super) async fn commit(store: &Store, run: Run, batch: &[Request]) -> Result
         .await?;
     }
     let denied = if marks.is_empty() { HashSet::new() } else { mark(&mut tx, run.id, &marks, now).await? };
-    if !settlings.is_empty() {
+    if settles {
         crate::failpoint!("ledger");
     }
     tx.commit().await?;
-    if !settlings.is_empty() {
+    if settles {
         crate::failpoint!("ledger done");
     }
     Ok(denied)
@@ -139,6 +147,40 @@ async fn mark(tx: &mut Transaction<'static, Sqlite>, run: i64, ids: &[i64], now:
     }
     sqlx::query(DENY).bind(json!(denied).to_string()).bind(run).bind(now.0).execute(&mut **tx).await?;
     Ok(denied)
+}
+
+/// Writes down copies that were accepted, as nearly all are, for a fraction of
+/// what [`settle`] needs. False, and to be rolled back, when one was not in our hands.
+async fn accept(tx: &mut Transaction<'static, Sqlite>, run: i64, settlings: &[&Settling]) -> Result<bool> {
+    let Some(last) = settlings.last() else { return Ok(true) };
+    let ids: Vec<_> = settlings.iter().map(|settling| settling.delivery).collect();
+    let settled = sqlx::query(
+        "UPDATE deliveries SET state = 'accepted', attempts = attempts + 1, run_id = NULL, reason = NULL, settled = $1
+         WHERE id IN (SELECT value FROM json_each($2)) AND state IN ('leased', 'handing_over') AND +run_id = $3",
+    )
+    .bind(last.ended.0)
+    .bind(json!(ids).to_string())
+    .bind(run)
+    .execute(&mut **tx)
+    .await?;
+    if settled.rows_affected() != ids.len() as u64 {
+        return Ok(false);
+    }
+    // The last one is repeated, so that few lengths of the statement have to be prepared.
+    let rows = settlings.iter().chain(std::iter::repeat(last)).take(ids.len().next_power_of_two());
+    let mut insert = QueryBuilder::<Sqlite>::new(
+        "INSERT INTO attempts (delivery_id, number, run_id, relay, started, ended, phase, outcome, code, enhanced, text) ",
+    );
+    insert.push_values(rows, |mut values, settling| {
+        let reply = settling.report.reply.as_ref();
+        values.push_bind(settling.delivery).push_bind(settling.number).push_bind(run);
+        values.push_bind(settling.relay.as_str()).push_bind(settling.started.0).push_bind(settling.ended.0);
+        values.push_bind(settling.report.phase.as_str()).push_bind(settling.report.outcome.as_str());
+        values.push_bind(reply.map(|reply| reply.code)).push_bind(reply.and_then(Reply::enhanced_text));
+        values.push_bind(settling.report.words());
+    });
+    insert.push(" ON CONFLICT (delivery_id, number) DO NOTHING").build().execute(&mut **tx).await?;
+    Ok(true)
 }
 
 /// JSONB, for otherwise every `->>` would parse its row again. A row that is
@@ -230,8 +272,8 @@ fn row(settling: &Settling) -> Row<'_> {
         outcome: report.outcome.as_str(),
         class: report.class().map(Class::as_str),
         code: reply.map(|reply| reply.code),
-        enhanced: reply.and_then(|reply| reply.enhanced).map(|[a, b, c]| format!("{a}.{b}.{c}")),
-        text: reply.map_or(&report.detail, |reply| &reply.text),
+        enhanced: reply.and_then(Reply::enhanced_text),
+        text: report.words(),
         suppress: suppresses(report),
         pause: report.concerns_edition(),
     }

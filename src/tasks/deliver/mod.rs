@@ -105,7 +105,7 @@ impl Engine {
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 () = self.ctx.wake.outbox.notified() => {}
-                _ = tick.changed() => {}
+                ticked = tick.changed() => if ticked.is_err() { break },
                 () = editions.room(), if fed[1] == Fed::Full => {}
             }
         }

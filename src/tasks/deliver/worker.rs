@@ -33,7 +33,7 @@ struct Hand {
 
 /// An outcome on its way to the disk.
 struct Unsettled {
-    settling: Settling,
+    settling: Arc<Settling>,
     answer: Result<Answer<()>, StoreError>,
 }
 
@@ -273,16 +273,17 @@ impl Worker {
     async fn settle(&mut self, leased: &Leased, report: Report, started: Timestamp) {
         self.confirm().await;
         let ended = self.engine.ctx.now();
-        let settling = Settling {
+        let settling = Arc::new(Settling {
             delivery: leased.id,
+            number: leased.attempts + 1,
             settlement: self.engine.settlement(leased, &report, ended),
             report,
             relay: self.name().to_owned(),
             started,
             ended,
-        };
-        tell(&settling, leased.attempts + 1);
-        let answer = self.engine.ledger.settle(settling.clone()).await;
+        });
+        tell(&settling);
+        let answer = self.engine.ledger.settle(Arc::clone(&settling)).await;
         self.unsettled = Some(Unsettled { settling, answer });
     }
 
@@ -301,7 +302,7 @@ impl Worker {
                 return;
             }
             tokio::time::sleep(LEDGER_RETRY.duration()).await;
-            answer = self.engine.ledger.settle(settling.clone()).await;
+            answer = self.engine.ledger.settle(Arc::clone(&settling)).await;
         }
     }
 }
@@ -359,8 +360,8 @@ impl Engine {
     }
 }
 
-fn tell(settling: &Settling, attempt: u32) {
-    let Settling { delivery, report, settlement, relay, .. } = settling;
+fn tell(settling: &Settling) {
+    let Settling { delivery, number, report, settlement, relay, .. } = settling;
     if report.outcome == Outcome::Withheld {
         return;
     }
@@ -371,7 +372,7 @@ fn tell(settling: &Settling, attempt: u32) {
         State::Expired => telemetry::deliveries_expired(1),
         _ => {
             let again = settlement.not_before.unwrap_or_default();
-            telemetry::delivery_deferred(*delivery, attempt, &report.reason(), again);
+            telemetry::delivery_deferred(*delivery, *number, &report.reason(), again);
         }
     }
 }
