@@ -104,6 +104,21 @@ CREATE TABLE published (
     feed_id  TEXT   NOT NULL
 );
 
+-- Feeds of others that posts come from: how far each was read, when it is due.
+CREATE TABLE sources (
+    url           TEXT PRIMARY KEY,
+    -- Where it is asked for: it may have moved for good.
+    location      TEXT   NOT NULL,
+    etag          TEXT,
+    last_modified TEXT,
+    rendered_by   TEXT   NOT NULL,
+    read_at       BIGINT,
+    due           BIGINT NOT NULL,
+    failures      BIGINT NOT NULL,
+    gone          BIGINT NOT NULL,
+    fault         TEXT
+);
+
 -- Hubs (WebSub) that have yet to be told of a feed that changed: one row each,
 -- until the hub has heard or it is too late to matter.
 CREATE TABLE pings (
@@ -161,6 +176,13 @@ CREATE TABLE subscription_topics (
     subscription_id BIGINT NOT NULL REFERENCES subscriptions (id),
     topic           TEXT   NOT NULL,
     PRIMARY KEY (subscription_id, topic)
+);
+
+-- Feeds of single subscribers, with the posts for subscribers in full. The address
+-- that is good is the one made then; a row that goes ends it.
+CREATE TABLE private_feeds (
+    subscription_id BIGINT PRIMARY KEY REFERENCES subscriptions (id),
+    issued          BIGINT NOT NULL
 );
 
 -- Proof of consent: when, from where, which words.

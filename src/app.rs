@@ -24,11 +24,12 @@ use crate::archive::{Archive, Rules};
 use crate::context::{Clock, Context, Ids, Site, Wake};
 use crate::domain::time::Span;
 use crate::domain::{Fault, Timestamp};
+use crate::fetch::Fetcher;
 use crate::http;
 use crate::settings::{Settings, Uncertain, secrets};
 use crate::store::{Ledger, Store, StoreError, network};
 use crate::tasks::deliver::Engine;
-use crate::tasks::{compose, ingest, publish, tend};
+use crate::tasks::{compose, ingest, publish, tell, tend};
 use crate::telemetry;
 use crate::transport;
 
@@ -86,6 +87,7 @@ pub async fn context(settings: Settings, clock: Arc<dyn Clock>, ids: Arc<dyn Ids
     Ok(Arc::new(Context {
         archive,
         relays,
+        fetcher: fetcher(&settings),
         signers,
         keys,
         store,
@@ -97,6 +99,14 @@ pub async fn context(settings: Settings, clock: Arc<dyn Clock>, ids: Arc<dyn Ids
         wake: Wake::default(),
         settings,
     }))
+}
+
+/// What asks servers of others. Networks inside are closed to it, but for those
+/// the operator opened to feeds.
+pub fn fetcher(settings: &Settings) -> Fetcher {
+    let agent = format!("Postroom/{} (+{})", env!("CARGO_PKG_VERSION"), settings.http.public_url);
+    let open = settings.archive.feed_networks.clone();
+    Fetcher::new(agent, Arc::new(move |address| open.iter().any(|network| network.contains(address))))
 }
 
 /// Whether there is a folder for what Postroom keeps; it is never made here,
@@ -276,6 +286,9 @@ pub async fn serve(ctx: Arc<Context>, stop: CancellationToken) -> Result<(), Sta
     let delivery = start_delivery(&ctx, ticks.clone(), stop.child_token()).await?;
     let tasks = TaskTracker::new();
     tasks.spawn(watch_archive(Arc::clone(&ctx), published, ticks.subscribe(), stop.clone()));
+    if !ctx.settings.feeds.hubs.is_empty() {
+        tasks.spawn(tell_hubs(Arc::clone(&ctx), ticks.subscribe(), stop.clone()));
+    }
     let pulse = Pulse::default();
     tasks.spawn(keep_time(Arc::clone(&ctx), ticks.subscribe(), pulse.clone(), stop.clone()));
     tasks.spawn(systemd::report(Arc::clone(&ctx), ticks.subscribe(), pulse, stop.clone()));
@@ -358,6 +371,21 @@ async fn watch_archive(
             next = now.plus(if waiting { Span::seconds(2) } else { ctx.settings.archive.rescan });
         }
         refresh(&ctx, &mut published).await;
+    }
+}
+
+/// Tells hubs of feeds that changed: at once, and again later those that did not hear.
+async fn tell_hubs(ctx: Arc<Context>, mut tick: watch::Receiver<u64>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = ctx.wake.hubs.notified() => {}
+            changed = tick.changed() => if changed.is_err() { return },
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            told = tell::step(&ctx, ctx.now()) => telemetry::task_ended("tell", &told),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::domain::edition::Edition;
 use crate::domain::token::KeyRing;
 use crate::domain::{Fault, Post, Timestamp};
 use crate::feeds::{self, ArchivePage, Asset, Catalogue, Masthead, Sent};
+use crate::fetch::Fetcher;
 use crate::settings::Settings;
 use crate::store::{PostTold, Store, StoreError, Trouble};
 use crate::transport::Transport;
@@ -45,6 +46,8 @@ pub struct Context {
     pub archive: Arc<Archive>,
     /// The roads out for mail, one for each relay of the settings.
     pub relays: Vec<Box<dyn Transport>>,
+    /// Asks servers of others.
+    pub fetcher: Fetcher,
     /// Sign mail, each with a key of the operator's.
     pub signers: Vec<Signer>,
     /// Keys of tokens and Message-IDs.

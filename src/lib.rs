@@ -36,6 +36,7 @@
 //! | [`archive`] | bytes become posts, by the rules of the site's generator | |
 //! | [`feeds`] | posts become bytes: RSS, Atom, JSON Feed; pure | |
 //! | [`views`] | models become mails and pages; pure | |
+//! | [`fetch`] | an address becomes its bytes: the client's side of HTTP, kept out of networks inside | |
 //! | [`transport`] | a message becomes a report: SMTP, DKIM, or a folder | |
 //! | [`store`] | the only SQL: named operations, domain types in and out | |
 //! | [`context`] | what every task and handler is given | the rooms above, [`settings`] |
@@ -47,7 +48,7 @@
 //! Beside the flow stand [`domain`], the nouns and their rules, which imports
 //! nothing and does nothing but compute; [`settings`], read once and judged
 //! whole; [`system`], the machine's clock and randomness; [`telemetry`], one
-//! function per event of the log; [`mod@failpoint`], where tests let it die. The first five rooms never import each other
+//! function per event of the log; [`mod@failpoint`], where tests let it die. The first six rooms never import each other
 //! nor the settings. `tests/house.rs` holds all of this.
 //!
 //! # What always holds
@@ -109,6 +110,7 @@ pub mod context;
 pub mod domain;
 pub mod failpoint;
 pub mod feeds;
+pub mod fetch;
 pub mod http;
 pub mod settings;
 pub mod store;

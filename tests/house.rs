@@ -31,6 +31,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("archive", &["domain"]),
     ("feeds", &["domain"]),
     ("views", &["domain"]),
+    ("fetch", &["domain"]),
     ("transport", &["domain", "failpoint"]),
     ("bounces", &["domain"]),
     ("store", &["domain", "failpoint"]),
@@ -39,7 +40,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// The rooms that know only the nouns, and never each other.
-const LOW: &[&str] = &["archive", "feeds", "views", "bounces", "transport", "store"];
+const LOW: &[&str] = &["archive", "feeds", "views", "bounces", "fetch", "transport", "store"];
 
 fn may_import(room: &str, other: &str) -> bool {
     let allowed = ROOMS.iter().find(|(name, _)| *name == room).map_or(&[][..], |(_, allowed)| allowed);

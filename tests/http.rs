@@ -2,6 +2,7 @@
 
 mod house;
 mod leaving;
+mod private;
 
 use axum::body::Body;
 use axum::http::Request;

@@ -13,4 +13,5 @@ mod mail;
 mod model;
 mod pipeline;
 mod real;
+mod remote;
 mod transport;

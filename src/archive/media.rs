@@ -54,7 +54,7 @@ const KINDS: [(&str, &str); 22] = [
 ];
 
 /// Files of one kind that are kept of a post.
-const MOST: usize = 10;
+pub(super) const MOST: usize = 10;
 
 /// Reads them all: one picture, then what is played. `address` makes what the
 /// author wrote absolute. What is not understood is passed over with a word.
@@ -127,13 +127,13 @@ fn one(
 }
 
 /// What the ending of a name says; empty when nothing.
-fn kind_of(url: &Url) -> String {
+pub(super) fn kind_of(url: &Url) -> String {
     let ending = url.path().rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
     KINDS.iter().find(|(known, _)| *known == ending).map_or("", |(_, kind)| *kind).to_owned()
 }
 
 /// Whether a text has the form of a media type.
-fn is_kind(text: &str) -> bool {
+pub(super) fn is_kind(text: &str) -> bool {
     let is_token =
         |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b));
     text.split_once('/').is_some_and(|(kind, sub)| is_token(kind) && is_token(sub))

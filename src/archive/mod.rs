@@ -33,6 +33,7 @@ mod orders;
 mod page;
 mod pictures;
 mod post;
+pub mod remote;
 mod sanitise;
 mod scan;
 mod tags;
@@ -177,6 +178,11 @@ impl Archive {
         let filter = Filter::new(&rules.include, &rules.exclude)?;
         let addresses = Addresses::new(&rules.site_url, rules.permalink.as_deref(), rules.zone)?;
         Ok(Self { rules, filter, addresses })
+    }
+
+    /// What posts are read by.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// What posts depend on besides their files: these rules and the

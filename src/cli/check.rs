@@ -10,11 +10,13 @@ use serde_json::json;
 use super::arguments::Read;
 use super::{Failure, Stage, failure, output};
 use crate::app;
+use crate::archive::remote::{self, Fetched};
 use crate::archive::{self, About, Archive};
 use crate::domain::directives::Reach;
 use crate::domain::post::Access;
 use crate::domain::time::Span;
 use crate::domain::{Entry, Fault, Timestamp};
+use crate::fetch::Known;
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::system;
@@ -89,8 +91,35 @@ fn examine(settings: &Settings, findings: &mut Findings) {
     findings.warnings.extend(troubles.iter().map(|trouble| Fault::new("database.url", trouble.to_string())));
     findings.errors.extend(app::templates::read(settings).err().unwrap_or_default());
     match Archive::new(app::rules(settings)) {
-        Ok(archive) => posts(&archive, settings, findings),
+        Ok(archive) if settings.archive.has_folder => posts(&archive, settings, findings),
+        Ok(_) => {}
         Err(fault) => findings.errors.push(fault),
+    }
+    feeds(settings, findings);
+}
+
+/// Reads every remote feed as it is now; nothing is remembered of it.
+fn feeds(settings: &Settings, findings: &mut Findings) {
+    let (fetcher, rules, now) = (app::fetcher(settings), app::rules(settings), system::now());
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    for source in &settings.archive.feeds {
+        let wrong = |reason: String| Fault::new(source.as_str(), reason);
+        let read = match runtime.block_on(fetcher.feed(source, &Known::default())) {
+            Ok(answer) if answer.status == 200 => {
+                let fetched = Fetched { source, url: &answer.url, body: &answer.body };
+                remote::read(fetched, &rules, &HashMap::new(), now)
+            }
+            Ok(answer) => Err(wrong(format!("it answered {}", answer.status))),
+            Err(error) => Err(wrong(error.to_string())),
+        };
+        match read {
+            Ok(read) => {
+                let posts = findings.posts.get_or_insert_default();
+                read.entries.iter().for_each(|entry| posts.add(entry, now));
+                findings.warnings.extend(read.warnings);
+            }
+            Err(fault) => findings.errors.push(fault),
+        }
     }
 }
 

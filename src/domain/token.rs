@@ -20,6 +20,8 @@ pub enum Purpose {
     Manage,
     /// Leave, and take that back.
     Unsubscribe,
+    /// Read a feed of one's own.
+    Feed,
 }
 
 impl Purpose {
@@ -28,6 +30,7 @@ impl Purpose {
             Self::Confirm => b"postroom confirm v1\0",
             Self::Manage => b"postroom manage v1\0",
             Self::Unsubscribe => b"postroom unsubscribe v1\0",
+            Self::Feed => b"postroom feed v1\0",
         }
     }
 }
@@ -148,7 +151,7 @@ mod tests {
         assert_eq!(text.len(), 39);
         assert_eq!(ring(&[2, 1]).open(Purpose::Unsubscribe, &text), Some(TOKEN));
         assert_eq!(ring(&[2]).open(Purpose::Unsubscribe, &text), None);
-        for other in [Purpose::Confirm, Purpose::Manage] {
+        for other in [Purpose::Confirm, Purpose::Manage, Purpose::Feed] {
             assert_eq!(old.open(other, &text), None);
         }
     }

@@ -132,7 +132,7 @@ pub async fn dress(State(web): State<Shared>, request: Request, next: Next) -> R
     let started = Instant::now();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let (method, path) = (request.method().clone(), request.uri().path());
-    let secret = ["/s/", "/confirm/"].iter().any(|prefix| path.starts_with(prefix));
+    let secret = ["/s/", "/confirm/", "/private/"].iter().any(|prefix| path.starts_with(prefix));
     let is_json = intake::is_json(request.headers());
     let mut response = next.run(request).await;
     let status = response.status();
@@ -188,8 +188,12 @@ fn guard(response: &mut Response, secret: bool) {
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(fixed(POLICY));
     headers.insert(REFERRER_POLICY, fixed(if secret { "no-referrer" } else { "strict-origin-when-cross-origin" }));
     if secret {
-        headers.insert(CACHE_CONTROL, fixed("no-store"));
         headers.insert(NO_INDEX, fixed("noindex"));
+        // A reader's own feed may be kept by the reader's own program.
+        let is_own = headers.get(CACHE_CONTROL).is_some_and(|value| value.as_bytes().starts_with(b"private"));
+        if !is_own {
+            headers.insert(CACHE_CONTROL, fixed("no-store"));
+        }
     }
     headers.entry(CACHE_CONTROL).or_insert(fixed("no-store"));
 }

@@ -5,7 +5,7 @@ use axum::response::Response;
 
 use super::answer::{Answer, Failure, page, plain};
 use super::intake::Intake;
-use super::{Shared, Web};
+use super::{Shared, Web, private};
 use crate::domain::subscription::{Consent, ConsentAct, Status, Subscription};
 use crate::domain::token::Purpose;
 use crate::domain::{Cadence, Newsletter, Timestamp};
@@ -22,7 +22,11 @@ async fn open(web: &Web, purpose: Purpose, token: &str) -> Result<Option<Subscri
 }
 
 /// The same where there must be one, with its newsletter.
-async fn open_both<'a>(web: &'a Web, purpose: Purpose, token: &str) -> Result<(Subscription, &'a Newsletter), Failure> {
+pub async fn open_both<'a>(
+    web: &'a Web,
+    purpose: Purpose,
+    token: &str,
+) -> Result<(Subscription, &'a Newsletter), Failure> {
     let ended = Failure::Link(Broken::Ended);
     let subscription = open(web, purpose, token).await?.ok_or(ended)?;
     let newsletter = web.newsletter(&subscription.newsletter).ok_or(ended)?;
@@ -33,7 +37,7 @@ async fn open_both<'a>(web: &'a Web, purpose: Purpose, token: &str) -> Result<(S
 pub async fn preferences(State(web): State<Shared>, Path(token): Path<String>) -> Answer {
     let (subscription, newsletter) = open_both(&web, Purpose::Manage, &token).await?;
     match subscription.status {
-        Status::Active => Ok(choices(&web, &subscription, newsletter, &token, false)),
+        Status::Active => choices(&web, &subscription, newsletter, &token, false).await,
         Status::Unsubscribed => {
             let leave = web.path_of(Purpose::Unsubscribe, subscription.id);
             left(&web, &subscription, newsletter, leave.trim_end_matches("/unsubscribe")).await
@@ -54,12 +58,20 @@ pub async fn save(State(web): State<Shared>, Path(token): Path<String>, intake: 
     }
     let saved = web.ctx.store.set_cadence(subscription.id, cadence).await?;
     let saved = saved.ok_or(Failure::Link(Broken::Ended))?;
-    Ok(choices(&web, &saved, newsletter, &token, true))
+    choices(&web, &saved, newsletter, &token, true).await
 }
 
-fn choices(web: &Web, subscription: &Subscription, newsletter: &Newsletter, token: &str, saved: bool) -> Response {
+/// The preferences of an active subscription.
+pub async fn choices(
+    web: &Web,
+    subscription: &Subscription,
+    newsletter: &Newsletter,
+    token: &str,
+    saved: bool,
+) -> Answer {
     let (address, action) = (subscription.address.masked(), format!("/s/{token}"));
     let leave = web.path_of(Purpose::Unsubscribe, subscription.id);
+    let own_feed = private::addresses(web, subscription.id).await?;
     let model = Preferences {
         address: &address,
         newsletter,
@@ -68,8 +80,9 @@ fn choices(web: &Web, subscription: &Subscription, newsletter: &Newsletter, toke
         saved,
         action: &action,
         leave: &leave,
+        own_feed: own_feed.as_deref(),
     };
-    page(200, preference_pages::preferences(&web.site(), &model).into_string())
+    Ok(page(200, preference_pages::preferences(&web.site(), &model).into_string()))
 }
 
 /// `GET /s/TOKEN/unsubscribe`

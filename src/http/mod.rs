@@ -14,6 +14,7 @@ mod leaving;
 mod library;
 mod limit;
 mod patience;
+mod private;
 mod reading;
 mod server;
 pub mod tree;
@@ -67,6 +68,7 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/subscribe/{newsletter}", get(joining::form_of).post(joining::subscribe_to))
         .route("/confirm/{token}", get(joining::question).post(joining::confirm))
         .route("/s/{token}", get(leaving::preferences).post(leaving::save))
+        .route("/s/{token}/feed", post(private::manage))
         .route("/s/{token}/unsubscribe", get(leaving::question).post(leaving::unsubscribe))
         .route("/s/{token}/undo", post(leaving::undo))
         .route("/s/{token}/less", post(leaving::less))
@@ -91,6 +93,7 @@ fn feeds(web: &Shared) -> Router<Shared> {
         .route("/topics/{topic}/{*file}", get(following::below))
         .route("/authors/{author}/{*file}", get(following::below))
         .route("/editions/{newsletter}/{*file}", get(following::below))
+        .route("/private/{token}/{file}", get(private::feed))
         .route_layer(from_fn_with_state(Arc::clone(web), following::polled))
 }
 
@@ -146,6 +149,7 @@ impl Web {
             Purpose::Confirm => format!("/confirm/{token}"),
             Purpose::Manage => format!("/s/{token}"),
             Purpose::Unsubscribe => format!("/s/{token}/unsubscribe"),
+            Purpose::Feed => format!("/private/{token}"),
         }
     }
 }

@@ -75,6 +75,14 @@ pub struct Site {
 pub struct Archive {
     /// The folder of the posts.
     pub path: PathBuf,
+    /// Whether posts come from that folder; not where only feeds are named.
+    pub has_folder: bool,
+    /// Addresses of feeds posts come from.
+    pub feeds: Vec<String>,
+    /// Between two looks at a feed.
+    pub feed_interval: Span,
+    /// Networks feeds may be in beside the public internet.
+    pub feed_networks: Vec<Network>,
     /// The generator of the site; without one it is known by its configuration.
     pub dialect: Option<String>,
     /// Pattern of a post's address below the site's; without one the

@@ -69,6 +69,10 @@ fn site(reader: &Reader<'_>) -> Option<Site> {
 fn archive(reader: &Reader<'_>) -> Option<Archive> {
     let section = reader.section("archive", "archive");
     let path = section.need("path", values::line);
+    let feeds = section
+        .need("feed", |raw| raw.one_or_more()?.iter().map(|text| values::hub(text)).collect::<Result<Vec<_>, _>>());
+    let feed_interval = section.need("feed_interval", values::span);
+    let feed_networks = section.need("feed_networks", values::networks);
     let dialect = section.need("dialect", values::dialect);
     let permalink = section.may("permalink", values::line);
     let include = section.need("include", values::list);
@@ -79,6 +83,10 @@ fn archive(reader: &Reader<'_>) -> Option<Archive> {
     let guard_share = section.need("guard_share", |raw| raw.share());
     Some(Archive {
         path: reader.sheet.resolve(&path?),
+        has_folder: feeds.as_ref().is_some_and(Vec::is_empty) || section.is_given("path"),
+        feeds: feeds?,
+        feed_interval: feed_interval?,
+        feed_networks: feed_networks?,
         dialect: dialect?,
         permalink: permalink?,
         include: include?,

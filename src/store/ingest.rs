@@ -40,6 +40,9 @@ pub struct Ingest<'a> {
     pub guard_share: f64,
     /// What the posts were rendered by: the rules of the archive and our version.
     pub rendered_by: &'a str,
+    /// Paths of posts that were there before Postroom though it sees them only now:
+    /// those of a feed read for the first time. Never mailed.
+    pub old: HashSet<String>,
     /// [`Store::looks`] before it began.
     pub began_after: i64,
 }
@@ -144,8 +147,9 @@ impl Store {
             return Ok(done);
         }
         if done.baseline {
-            remember_unread(&mut tx, scan).await?;
+            remember_unread(&mut tx, scan.present.iter().copied()).await?;
         }
+        remember_unread(&mut tx, scan.old.iter().map(String::as_str)).await?;
         let (files, mut taken) = (scan.files(), HashSet::new());
         let before = count(&mut tx, "SELECT COUNT(*) FROM posts WHERE removed IS NULL").await?;
         for (entry, size, modified) in &scan.read {
@@ -171,9 +175,9 @@ impl Store {
 }
 
 /// What the first scan could not read yet was in the archive all the same.
-async fn remember_unread(tx: &mut Transaction<'static, Sqlite>, scan: &Ingest<'_>) -> Result<()> {
-    let paths: Vec<_> = scan.present.iter().collect();
-    sqlx::query("INSERT INTO baseline_files (path) SELECT value FROM json_each($1)")
+async fn remember_unread(tx: &mut Transaction<'static, Sqlite>, paths: impl Iterator<Item = &str>) -> Result<()> {
+    let paths: Vec<_> = paths.collect();
+    sqlx::query("INSERT INTO baseline_files (path) SELECT value FROM json_each($1) WHERE true ON CONFLICT DO NOTHING")
         .bind(json!(paths).to_string())
         .execute(&mut **tx)
         .await?;

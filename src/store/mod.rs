@@ -16,11 +16,13 @@ mod operator;
 mod outbox;
 mod pace;
 mod posts;
+mod private;
 mod published;
 mod reports;
 mod row;
 mod schedules;
 mod seal;
+mod sources;
 mod subscriptions;
 mod verify;
 
@@ -37,6 +39,7 @@ pub use published::{Ping, Published};
 pub use reports::{AttemptRow, DeliveryRow, Outbox, SubscriptionCount};
 pub use schedules::{Due, Settled};
 pub use seal::{PublicCopy, Seal, SealOutcome, SealVariant};
+pub use sources::Source;
 pub(crate) use subscriptions::UNDO;
 pub use subscriptions::{StoredConsent, Subscribe};
 

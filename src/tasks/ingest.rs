@@ -1,9 +1,11 @@
-//! Archive -> posts: one look through the folder, taken into the store.
+//! Archive -> posts: one look through the folder and at the feeds of others, taken
+//! into the store.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::archive::{Known, Scan, Stamp};
+use super::gather::{Gathered, gather};
+use crate::archive::{Known, Scan, Stamp, remote};
 use crate::context::Context;
 use crate::domain::{Fault, Timestamp};
 use crate::store::{Ingest, Ingested, KnownFile};
@@ -46,58 +48,94 @@ async fn look(ctx: &Context, now: Timestamp) -> anyhow::Result<Result<Looked, Fa
     let rendered_by = rendered_by(ctx);
     let began_after = ctx.store.looks().await?;
     let known = ctx.store.known_files(&rendered_by).await?;
-    let archive = Arc::clone(&ctx.archive);
-    let remembered = known.iter().map(|(path, file)| (path.clone(), to_known(file))).collect::<HashMap<_, _>>();
-    let scanned = tokio::task::spawn_blocking(move || archive.scan(&remembered, now)).await?;
-    let scan = match scanned {
+    let (remote, local): (Vec<_>, Vec<_>) = known.into_iter().partition(|(path, _)| remote::is_remote(path));
+    let mut scan = match scan(ctx, local, now).await? {
         Ok(scan) => scan,
         Err(fault) => return Ok(Err(fault)),
     };
-    if let Some(fault) = suddenly_empty(ctx, &scan).await? {
-        return Ok(Err(fault));
+    let mut gathered = gather(ctx, &rendered_by, now).await?;
+    keep_remote(&mut scan, remote, &gathered);
+    let ingested = take_in(ctx, &scan, &mut gathered, (&rendered_by, began_after), now).await?;
+    if !ingested.stale {
+        // After the posts: what is not taken in must be asked for again.
+        keep_sources(ctx, &gathered).await?;
     }
-    let ingested = take_in(ctx, &scan, (&rendered_by, began_after), now).await?;
+    scan.faults.append(&mut gathered.faults);
+    scan.warnings.append(&mut gathered.warnings);
     if ingested.changed_anything() || !scan.faults.is_empty() {
-        telemetry::archive_read(scan.read.len(), scan.unchanged.len(), scan.waiting.len(), scan.faults.len());
+        let read = scan.read.len() + gathered.entries.len();
+        telemetry::archive_read(read, scan.unchanged.len(), scan.waiting.len(), scan.faults.len());
     }
     if ingested.published > 0 {
         telemetry::posts_public(ingested.published, ctx.store.newest_seq().await?, ingested.baseline);
     }
     let Scan { read, faults, warnings, waiting, .. } = scan;
-    Ok(Ok(Looked { ingested, read: read.len(), faults, warnings, waiting: waiting.len() }))
+    let read = read.len() + gathered.entries.len();
+    Ok(Ok(Looked { ingested, read, faults, warnings, waiting: waiting.len() }))
+}
+
+/// Remembers the feeds of the settings; writes nothing where there never was one.
+async fn keep_sources(ctx: &Context, gathered: &Gathered) -> anyhow::Result<()> {
+    if ctx.store.sources().await? != gathered.sources {
+        ctx.store.keep_sources(&gathered.sources).await?;
+    }
+    Ok(())
+}
+
+/// One look through the folder, where there is one.
+async fn scan(ctx: &Context, known: Vec<(String, KnownFile)>, now: Timestamp) -> anyhow::Result<Result<Scan, Fault>> {
+    if !ctx.settings.archive.has_folder {
+        return Ok(Ok(Scan::default()));
+    }
+    let archive = Arc::clone(&ctx.archive);
+    let remembered: HashMap<_, _> = known.iter().map(|(path, file)| (path.clone(), to_known(file))).collect();
+    let scanned = tokio::task::spawn_blocking(move || archive.scan(&remembered, now)).await?;
+    let suddenly_empty = |scan: &Scan| {
+        let nothing = scan.read.is_empty() && scan.unchanged.is_empty() && scan.waiting.is_empty();
+        nothing && !known.is_empty()
+    };
+    Ok(match scanned {
+        Ok(scan) if suddenly_empty(&scan) => {
+            let folder = ctx.settings.archive.path.display().to_string();
+            Err(Fault::new(folder, "the archive folder is suddenly empty, so what was known is kept")
+                .with_help("mount or restore the folder; to remove every post for good, leave one in it"))
+        }
+        scanned => scanned,
+    })
+}
+
+/// What came from a feed stays when the feed drops it, which most do after
+/// twenty entries; it goes with the feed, when the settings name it no more.
+fn keep_remote(scan: &mut Scan, known: Vec<(String, KnownFile)>, gathered: &Gathered) {
+    let read: HashSet<&str> = gathered.entries.iter().map(|entry| entry.path.as_str()).collect();
+    let is_kept = |path: &str| gathered.sources.iter().any(|source| remote::is_from(path, &source.url));
+    let kept = known.into_iter().map(|(path, _)| path).filter(|path| !read.contains(path.as_str()) && is_kept(path));
+    scan.unchanged.extend(kept);
 }
 
 async fn take_in(
     ctx: &Context,
     scan: &Scan,
+    gathered: &mut Gathered,
     (rendered_by, began_after): (&str, i64),
     now: Timestamp,
 ) -> anyhow::Result<Ingested> {
     let present: HashSet<&str> =
         scan.unchanged.iter().chain(&scan.waiting).chain(&scan.held).map(String::as_str).collect();
     let archive = &ctx.settings.archive;
+    let files = scan.read.iter().map(|read| (&read.entry, read.stamp.size, read.stamp.modified));
+    let old = std::mem::take(&mut gathered.old);
     let ingest = Ingest {
-        read: scan.read.iter().map(|read| (&read.entry, read.stamp.size, read.stamp.modified)).collect(),
+        read: files.chain(gathered.entries.iter().map(|entry| (entry, 0, now))).collect(),
         present,
         max_age: archive.max_age,
         guard_posts: i64::try_from(archive.guard_posts).unwrap_or(i64::MAX),
         guard_share: archive.guard_share,
         rendered_by,
+        old,
         began_after,
     };
     Ok(ctx.store.ingest(&ingest, now).await?)
-}
-
-async fn suddenly_empty(ctx: &Context, scan: &Scan) -> anyhow::Result<Option<Fault>> {
-    let nothing = scan.read.is_empty() && scan.unchanged.is_empty() && scan.waiting.is_empty();
-    if !nothing || ctx.store.present_posts().await? == 0 {
-        return Ok(None);
-    }
-    let folder = ctx.settings.archive.path.display().to_string();
-    Ok(Some(
-        Fault::new(folder, "the archive folder is suddenly empty, so what was known is kept")
-            .with_help("mount or restore the folder; to remove every post for good, leave one in it"),
-    ))
 }
 
 /// What posts depend on besides their files: a change renders all of them again.

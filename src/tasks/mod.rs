@@ -3,7 +3,9 @@
 //! | task | from | to |
 //! |---|---|---|
 //! | [`ingest`] | archive | posts |
+//! | [`gather`] | feeds of others | entries for [`ingest`] |
 //! | [`publish`] | posts | feeds |
+//! | [`tell`] | feeds that changed | hubs |
 //! | [`compose`] | posts and subscriptions that are due | a sealed edition in the outbox |
 //! | [`deliver`] | outbox | relay, and what it answered into the ledger |
 //! | [`tend`] | what time has overtaken | expired, resent, finished |
@@ -14,9 +16,11 @@
 
 pub mod compose;
 pub mod deliver;
+pub mod gather;
 pub mod ingest;
 pub mod letter;
 pub mod publish;
+pub mod tell;
 pub mod tend;
 
 /// Whether a step found anything to do.

@@ -235,3 +235,13 @@ pub fn request(method: &str, route: &str, status: u16, took: std::time::Duration
 pub fn request_failed(reason: &str) {
     error!(reason, "a request failed");
 }
+
+/// A hub could not be told of a feed that changed.
+pub fn hub_deaf(hub: &str, reason: &str, again: Timestamp) {
+    warn!(hub, reason, again = again.rfc3339(), "a hub could not be told");
+}
+
+/// A feed that posts come from is somewhere else now, for good.
+pub fn source_moved(source: &str, location: &str) {
+    info!(source, location, "a feed has moved");
+}

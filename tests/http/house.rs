@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
+use postroom::app;
 use postroom::archive::{Archive, Rules};
 use postroom::context::{Clock, Context, Ids, Looks, Site, Wake};
 use postroom::domain::edition::{Group, State};
@@ -163,7 +164,15 @@ impl House {
 
     /// Takes exactly these posts in, by slug and title.
     pub async fn posts(&self, posts: &[(&str, &str)]) {
-        let entries: Vec<Entry> = posts.iter().map(|(slug, title)| entry(slug, title)).collect();
+        self.take(posts.iter().map(|(slug, title)| entry(slug, title)).collect()).await;
+    }
+
+    /// Takes exactly one post in, for subscribers alone.
+    pub async fn closed_post(&self, slug: &str, title: &str) {
+        self.take(vec![Entry { access: Access::Subscribers, ..entry(slug, title) }]).await;
+    }
+
+    async fn take(&self, entries: Vec<Entry>) {
         let ingest = Ingest {
             read: entries.iter().map(|entry| (entry, 1, START)).collect(),
             present: HashSet::new(),
@@ -171,6 +180,7 @@ impl House {
             guard_posts: 1_000,
             guard_share: 1.0,
             rendered_by: "test",
+            old: HashSet::new(),
             began_after: self.ctx.store.looks().await.unwrap(),
         };
         self.ctx.store.ingest(&ingest, self.ctx.now()).await.unwrap();
@@ -237,6 +247,7 @@ fn context(settings: Settings, store: Store, clock: Arc<StandingClock>) -> Conte
         archive: Arc::new(Archive::new(rules).unwrap()),
         relays: vec![transport::open(RelayConfig::parse("smtp://127.0.0.1:9").unwrap()).unwrap()],
         signers: Vec::new(),
+        fetcher: app::fetcher(&settings),
         settings,
         store,
         clock,

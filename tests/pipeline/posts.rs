@@ -190,6 +190,7 @@ async fn a_look_that_another_one_overtook_takes_nothing_back() {
         guard_posts: 20,
         guard_share: 0.25,
         rendered_by: "before",
+        old: Default::default(),
         began_after,
     };
     let ingested = office.ctx.store.ingest(&slow, office.ctx.now()).await.unwrap();

@@ -24,6 +24,9 @@ pub struct Preferences<'a> {
     pub action: &'a str,
     /// Path of the unsubscribe page.
     pub leave: &'a str,
+    /// The reader's own feed, by format; empty when they have none yet, `None`
+    /// when there would be nothing in it that is not open to all.
+    pub own_feed: Option<&'a [(&'static str, String)]>,
 }
 
 /// The present state first, then the choices, then the way out.
@@ -51,6 +54,7 @@ pub fn preferences(site: &Site<'_>, model: &Preferences<'_>) -> Markup {
                 }
                 button { (words.say("page.preferences.submit", &[])) }
             }
+            @if let Some(addresses) = model.own_feed { (own_feed(site, addresses, model.action)) }
             section.aside {
                 h2 { (words.say("page.preferences.leave_title", &[])) }
                 p { (words.say("page.preferences.leave_hint", &[])) }
@@ -58,6 +62,41 @@ pub fn preferences(site: &Site<'_>, model: &Preferences<'_>) -> Markup {
             }
         },
     )
+}
+
+/// The addresses of the reader's own feed, and how to change or end them.
+fn own_feed(site: &Site<'_>, addresses: &[(&'static str, String)], action: &str) -> Markup {
+    let words = site.words;
+    let act = |act: &str, key: &str, class: Option<&str>| {
+        html! {
+            form method="post" action=(format!("{action}/feed")) {
+                input type="hidden" name="act" value=(act);
+                button class=[class] { (words.say(key, &[])) }
+            }
+        }
+    };
+    html! {
+        section {
+            h2 { (words.say("page.preferences.feed_title", &[])) }
+            p { (words.say("page.preferences.feed_lead", &[])) }
+            @if addresses.is_empty() {
+                (act("open", "page.preferences.feed_open", Some("quiet")))
+            } @else {
+                dl.feeds {
+                    @for (format, address) in addresses {
+                        dt { (format) }
+                        dd {
+                            input type="text" readonly value=(address)
+                                aria-label=(words.say("page.preferences.feed_address", &[("format", format)]));
+                        }
+                    }
+                }
+                p.hint { (words.say("page.preferences.feed_secret", &[])) }
+                (act("open", "page.preferences.feed_renew", Some("quiet")))
+                (act("close", "page.preferences.feed_close", Some("quiet")))
+            }
+        }
+    }
 }
 
 fn saved(site: &Site<'_>, model: &Preferences<'_>) -> Markup {

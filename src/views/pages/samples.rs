@@ -155,6 +155,8 @@ fn joining(site: &Site<'_>, one: &[Newsletter], two: &[Newsletter]) -> Vec<(&'st
 
 fn leaving(site: &Site<'_>, newsletter: &Newsletter) -> Vec<(&'static str, String)> {
     let leave = Leaving { address: ADDRESS, newsletter, less: Some(Cadence::Monthly), path: PATH };
+    let own = [("RSS", "feed.xml"), ("Atom", "atom.xml"), ("JSON Feed", "feed.json")]
+        .map(|(name, file)| (name, format!("{}/private/TOKEN/{file}", site.public_url)));
     let choices = |saved| Preferences {
         address: ADDRESS,
         newsletter,
@@ -163,6 +165,7 @@ fn leaving(site: &Site<'_>, newsletter: &Newsletter) -> Vec<(&'static str, Strin
         saved,
         action: PATH,
         leave: "/s/TOKEN/unsubscribe",
+        own_feed: saved.then_some(&own[..]),
     };
     let back = |less| Returned { address: ADDRESS, newsletter, cadence: Cadence::Monthly, less };
     vec![
