@@ -107,7 +107,8 @@ pub(super) struct Written {
 /// # Errors
 /// A field that decides whether, when or where the post appears is not understood.
 pub(super) fn read(matter: &Matter, zone: Tz, habits: &Habits, oddities: &mut Vec<Flaw>) -> Result<Fields, Flaw> {
-    let mut reader = Reader { matter, zone, habits, oddities };
+    let own = own_fields(matter, habits.own);
+    let mut reader = Reader { matter, own: &own, zone, habits, oddities };
     let (date, written_at) = reader.publication()?;
     Ok(Fields {
         title: reader.text(TITLE)?.map(|title| text::one_line(&title)).filter(|title| !title.is_empty()),
@@ -127,8 +128,18 @@ pub(super) fn read(matter: &Matter, zone: Tz, habits: &Habits, oddities: &mut Ve
     })
 }
 
+/// The fields in the table authors keep for their own.
+pub(super) fn own_fields(matter: &Matter, table: Option<&str>) -> Matter {
+    match table.and_then(|table| matter.get(table)) {
+        Some(Value::Table(table)) => Matter::gathered(table.clone()),
+        _ => Matter::default(),
+    }
+}
+
 struct Reader<'a> {
     matter: &'a Matter,
+    /// Where authors and summary may stand, too.
+    own: &'a Matter,
     zone: Tz,
     habits: &'a Habits,
     oddities: &'a mut Vec<Flaw>,
@@ -204,7 +215,8 @@ impl<'a> Reader<'a> {
     }
 
     fn summary(&mut self) -> Option<String> {
-        let (key, value) = self.find(SUMMARY)?;
+        let own = || SUMMARY.iter().find_map(|key| Some((*key, self.own.get(key)?)));
+        let (key, value) = self.find(SUMMARY).or_else(own)?;
         let Some(said) = word(value) else {
             self.odd(key, format!("`{key}` is passed over: it must be a text, not {}", kind(value)));
             return None;
@@ -268,7 +280,7 @@ impl<'a> Reader<'a> {
     fn authors(&mut self) -> Vec<String> {
         let mut authors: Vec<String> = Vec::new();
         for key in AUTHORS {
-            let Some(value) = self.matter.get(key) else { continue };
+            let Some(value) = self.matter.get(key).or_else(|| self.own.get(key)) else { continue };
             for name in self.names(key, value) {
                 let name = text::shorten(&text::one_line(&name), text::TITLE_LIMIT);
                 if !name.is_empty() && !authors.contains(&name) {

@@ -1,7 +1,7 @@
 //! What a post's fields say of its sending: who may read it, where it appears,
 //! which newsletters carry it, under which subject.
 
-use super::fields::{is_nothing, kind, shown, truth, word};
+use super::fields::{is_nothing, kind, own_fields, shown, truth, word};
 use super::flaw::{Flaw, quote};
 use super::front::{Matter, Value};
 use super::text;
@@ -28,10 +28,7 @@ const CLOSED: [&str; 4] = ["subscribers", "subscriber", "members", "member"];
 /// # Errors
 /// A word on where the post goes is not understood.
 pub(super) fn read(matter: &Matter, own: Option<&str>, oddities: &mut Vec<Flaw>) -> Result<Orders, Flaw> {
-    let own = match own.and_then(|table| matter.get(table)) {
-        Some(Value::Table(table)) => Matter::gathered(table.clone()),
-        _ => Matter::default(),
-    };
+    let own = own_fields(matter, own);
     let reader = Reader { matter, own };
     let mut orders = Orders::default();
     match reader.access()? {

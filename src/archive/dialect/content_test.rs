@@ -64,3 +64,73 @@ fn no_picture_is_measured_through_a_link_that_leaves_the_site() {
     std::os::unix::fs::symlink(elsewhere.path().join("a.png"), blog.folder.path().join("static/a.png")).unwrap();
     assert!(!blog.posts("content").remove(0).html.contains("width"));
 }
+
+fn page(fields: &str) -> String {
+    format!("---\n{fields}\n---\nText.\n")
+}
+
+// What follows was held against Hugo 0.111, Jekyll 4.3 and Eleventy 3.1.
+
+#[test]
+fn hugos_sections_give_their_pages_fields() {
+    let dated = page("title: A\ndate: 2024-05-31");
+    let blog = Blog::new(&[
+        ("hugo.toml", "baseURL = 'https://blog.test'\n[cascade]\ndescription = 'From the site'\n"),
+        (
+            "content/notes/_index.md",
+            "---\ntitle: N\ncascade:\n  - _target: {path: /notes/hid**}\n    draft: true\n  - tags: [below]\n---\n",
+        ),
+        ("content/notes/deep/_index.md", "---\ntitle: D\ncascade:\n  params: {author: Carol}\n  tags: [deeper]\n---\n"),
+        ("content/notes/a.md", &dated),
+        ("content/notes/deep/b.md", &dated),
+        ("content/notes/deep/c.md", &page("title: C\ndate: 2024-05-31\ntags: [own]\nparams: {author: Bob}")),
+        ("content/notes/hidden.md", &dated),
+        ("content/other/d.md", &dated),
+    ]);
+    let posts = blog.posts("content");
+    let said = |path: &str| {
+        let post = posts.iter().find(|post| post.path == path).unwrap();
+        let topics: Vec<_> = post.topics.iter().map(|topic| topic.name.as_str()).collect();
+        (topics.join(" "), post.authors.join(" "), post.summary.clone(), post.draft)
+    };
+    let from_site = || "From the site".to_owned();
+    assert_eq!(said("notes/a.md"), ("below".into(), String::new(), from_site(), false));
+    assert_eq!(said("notes/deep/b.md"), ("deeper".into(), "Carol".into(), from_site(), false));
+    assert_eq!(said("notes/deep/c.md"), ("own".into(), "Bob".into(), from_site(), false));
+    assert!(said("notes/hidden.md").3);
+    assert_eq!(said("other/d.md").0, "");
+}
+
+#[test]
+fn hugo_shows_no_page_that_is_not_made_and_ends_an_address_with_a_slash() {
+    let blog = Blog::new(&[
+        ("hugo.toml", "baseURL = 'https://blog.test'\n"),
+        ("content/a.md", &page("title: A\ndate: 2024-05-31\nurl: rel/path")),
+        ("content/b.md", &page("title: B\ndate: 2024-05-31\nurl: /by/url.html")),
+        ("content/c/index.md", &page("title: C\nheadless: true\ndate: 2024-05-31")),
+        ("content/d.md", &page("title: D\ndate: 2024-05-31\nbuild: {list: never}")),
+        ("content/e.md", &page("title: E\ndate: 2024-05-31\n_build: {render: false}")),
+    ]);
+    assert_eq!(blog.addresses("content"), ["/rel/path/", "/by/url.html"]);
+}
+
+#[test]
+fn a_style_of_jekylls_is_one_in_its_configuration_alone() {
+    let blog = Blog::new(&[
+        ("_config.yml", "permalink: pretty\n"),
+        ("_posts/2024-05-31-a.md", &page("title: A")),
+        ("_posts/2024-05-31-b.md", &page("title: B\npermalink: pretty")),
+    ]);
+    assert_eq!(blog.addresses(""), ["/2024/05/31/a/", "/pretty"]);
+}
+
+#[test]
+fn eleventy_keeps_the_date_of_a_name_in_an_address_it_makes() {
+    let blog = Blog::new(&[
+        ("eleventy.config.js", "export default function (c) { return { dir: { input: 'src' } }; }\n"),
+        ("src/blog/2024-05-31-a.md", &page("title: A")),
+        ("src/blog/b/b.md", &page("title: B\ndate: 2024-05-31")),
+        ("src/blog/c.md", &page("title: Größe\ndate: 2024-05-31\npermalink: \"/t/{{ title | slugify }}/\"")),
+    ]);
+    assert_eq!(blog.addresses("src"), ["/blog/2024-05-31-a/", "/blog/b/", "/t/groesse/"]);
+}

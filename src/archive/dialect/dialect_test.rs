@@ -252,7 +252,7 @@ fn eleventy_reads_data_files_and_patterns() {
         ("src/notes/2024-06-01-trip/index.md", &post("title: Trip")),
         ("src/notes/none.md", &post("title: None\ndate: 2024-05-31\npermalink: false")),
     ]);
-    assert_eq!(blog.addresses(""), ["/b/hello/", "/own-it/", "/notes/n/", "/notes/2024-06-01-trip/"]);
+    assert_eq!(blog.addresses(""), ["/b/hello/", "/own-it/", "/notes/2024-05-31-n/", "/notes/2024-06-01-trip/"]);
     let hello = &blog.posts("src/blog")[0];
     assert_eq!((hello.authors.join(","), hello.topics.len()), ("Ann".into(), 1));
     assert_eq!(blog.about("src/blog").1["site.url"], "https://example.org");

@@ -98,8 +98,13 @@ impl Dialect for Eleventy {
     }
 
     fn address(&self, _: &Site, page: &Page<'_>) -> Result<String, String> {
-        let stem = stem(page);
-        Ok(if stem.is_empty() { "/".to_owned() } else { format!("/{}/", escape(&stem)) })
+        // The date stays in an address that nobody wrote, and goes from `page.filePathStem`.
+        let stem = page.path.rsplit_once('.').map_or(page.path, |(stem, _)| stem);
+        let (folder, last) = stem.rsplit_once('/').unwrap_or(("", stem));
+        // `trip/trip.md` is the page of its folder, as `trip/index.md` is.
+        let is_of_folder = last == "index" || folder.rsplit('/').next() == Some(last);
+        let stem = if is_of_folder { folder } else { stem };
+        Ok(if stem.is_empty() { "/".to_owned() } else { format!("/{}/", escape(stem)) })
     }
 
     fn written(&self, site: &Site, page: &Page<'_>, address: &str) -> Result<String, String> {

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::super::fields::Habits;
-use super::super::front::{Table, Value};
+use super::super::fields::{Fields, Habits};
+use super::super::front::{Matter, Table, Value};
 use super::super::markdown::HeadingIds;
 use super::config::{self, Config};
-use super::{Dialect, Facts, Page, Place, Site, Take, pattern, slugs, tags};
+use super::{Dialect, Facts, Page, Place, Site, Take, cascade, pattern, slugs, tags};
 
 const FILES: [&str; 4] = ["hugo.toml", "hugo.yaml", "hugo.yml", "hugo.json"];
 const OLD_FILES: [&str; 4] = ["config.toml", "config.yaml", "config.yml", "config.json"];
@@ -79,10 +79,33 @@ impl Dialect for Hugo {
         Habits {
             address: &["url"],
             taxonomies: taxonomies.collect(),
+            hides: &["headless"],
             is_as_written: true,
             own: Some("params"),
             ..Habits::default()
         }
+    }
+
+    fn learn_sections(&self, site: &Site) -> Vec<(String, Table)> {
+        cascade::sections(site)
+    }
+
+    fn defaults(&self, site: &Site, path: &str) -> Table {
+        cascade::defaults(site, path)
+    }
+
+    /// `build` says whether a page is made at all.
+    fn complete(&self, _: &Site, _: &Place<'_>, matter: &Matter, fields: &mut Fields) {
+        let build = ["build", "_build"].iter().find_map(|key| match matter.get(key) {
+            Some(Value::Table(table)) => Some(Matter::gathered(table.clone())),
+            _ => None,
+        });
+        let is_off = |key: &str| match build.as_ref().and_then(|build| build.get(key)) {
+            Some(Value::Bool(made)) => !made,
+            Some(Value::Text(word)) => matches!(word.as_str(), "never" | "local" | "link"),
+            _ => false,
+        };
+        fields.draft |= is_off("render") || is_off("list");
     }
 
     fn address(&self, site: &Site, page: &Page<'_>) -> Result<String, String> {
@@ -104,7 +127,13 @@ impl Dialect for Hugo {
     }
 
     fn written(&self, site: &Site, page: &Page<'_>, address: &str) -> Result<String, String> {
-        if address.contains("/:") { filled(address, page, &page_path(site, page.path)) } else { Ok(address.to_owned()) }
+        let address = match address.contains("/:") {
+            true => filled(address, page, &page_path(site, page.path))?,
+            false => address.to_owned(),
+        };
+        let last = address.rsplit('/').next().unwrap_or_default();
+        let is_folder = !last.is_empty() && !last.contains('.') && !address.contains("://");
+        Ok(if is_folder { address + "/" } else { address })
     }
 
     fn heading_ids(&self, site: &Site) -> HeadingIds {
@@ -174,7 +203,7 @@ fn language_of<'a>(site: &Site, path: &'a str) -> Option<&'a str> {
 }
 
 /// The path of a page without ending, language and `index`.
-fn page_path(site: &Site, path: &str) -> String {
+pub(super) fn page_path(site: &Site, path: &str) -> String {
     let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
     let stem =
         language_of(site, path).and_then(|language| stem.strip_suffix(language)?.strip_suffix('.')).unwrap_or(stem);

@@ -101,7 +101,10 @@ impl Dialect for Jekyll {
     fn address(&self, site: &Site, page: &Page<'_>) -> Result<String, String> {
         let config = &site.config;
         let pattern = config.text("collections.posts.permalink").or_else(|| config.text("permalink"));
-        filled(&pattern.unwrap_or_else(|| "date".into()), page)
+        let pattern = pattern.unwrap_or_else(|| "date".into());
+        // Only the configuration names a style; in a post `pretty` is an address.
+        let style = STYLES.iter().find(|(style, _)| *style == pattern);
+        filled(style.map_or(&pattern, |(_, pattern)| pattern), page)
     }
 
     fn written(&self, _: &Site, page: &Page<'_>, address: &str) -> Result<String, String> {
@@ -172,7 +175,6 @@ fn categories(page: &Page<'_>) -> String {
 }
 
 fn filled(pattern: &str, page: &Page<'_>) -> Result<String, String> {
-    let pattern = STYLES.iter().find(|(style, _)| *style == pattern).map_or(pattern, |(_, pattern)| pattern);
     let slug = page.fields.slug.as_deref().unwrap_or(&page.name.last);
     let value = |word: &str| {
         Some(match word {

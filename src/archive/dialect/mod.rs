@@ -6,6 +6,7 @@
 //! in [`ALL`]; what they have in common stays outside.
 
 mod astro;
+mod cascade;
 mod config;
 mod docusaurus;
 mod eleventy;
@@ -68,6 +69,12 @@ pub(super) trait Dialect: Sync {
     /// dialect's own; see [`Site::learnt`].
     fn learn(&self, _: &Site) -> BTreeMap<String, String> {
         BTreeMap::new()
+    }
+
+    /// The fields of the pages of folders (`_index.md`), where posts take some
+    /// over: each with its folder below the content's.
+    fn learn_sections(&self, _: &Site) -> Vec<(String, Table)> {
+        Vec::new()
     }
 
     /// Whether a file is a post.
@@ -184,6 +191,8 @@ pub(super) struct Site {
     prefix: String,
     content: Vec<String>,
     names: BTreeMap<String, String>,
+    /// See [`Dialect::learn_sections`].
+    sections: Vec<(String, Table)>,
 }
 
 impl std::fmt::Debug for Site {
@@ -209,8 +218,9 @@ impl Site {
         let prefix = if prefix.is_empty() { prefix } else { prefix + "/" };
         let content = dialect.content(&config).iter().map(|folder| tidy(folder)).collect();
         let folder = folder.to_owned();
-        let mut site = Self { dialect, config, folder, prefix, content, names: BTreeMap::new() };
+        let mut site = Self { dialect, config, folder, prefix, content, names: BTreeMap::new(), sections: Vec::new() };
         site.names = dialect.learn(&site);
+        site.sections = dialect.learn_sections(&site);
         site
     }
 
@@ -246,8 +256,8 @@ impl Site {
     }
 
     /// Everything said about the site, for telling whether it changed.
-    pub fn said(&self) -> (&Config, &BTreeMap<String, String>, &str) {
-        (&self.config, &self.names, &self.prefix)
+    pub fn said(&self) -> impl std::fmt::Debug {
+        (&self.config, &self.names, &self.sections, &self.prefix)
     }
 
     /// What is wrong with the configuration.

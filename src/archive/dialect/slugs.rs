@@ -79,7 +79,11 @@ pub(super) fn github(text: &str) -> String {
 
 /// Eleventy's `slugify` filter.
 pub(in crate::archive) fn sindre(text: &str) -> String {
-    hyphened(&deunicode::deunicode(text).to_lowercase().replace('\'', ""), |c| c.is_ascii_alphanumeric())
+    let mut words = text.replace('\'', "").replace(" & ", " and ").to_lowercase();
+    for (letter, spelt) in [("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss")] {
+        words = words.replace(letter, spelt);
+    }
+    hyphened(&deunicode::deunicode(&words).to_lowercase(), |c| c.is_ascii_alphanumeric())
 }
 
 fn hyphened(text: &str, stays: impl Fn(char) -> bool) -> String {
@@ -109,6 +113,6 @@ mod tests {
         assert_eq!(zola(text), "it-s-c-grosse-1-5-ok");
         assert_eq!(pelican(text), "its-c-grosse-15-ok");
         assert_eq!(github(text), "its-c--größe-15----ok");
-        assert_eq!(sindre(text), "its-c-grosse-1-5-ok");
+        assert_eq!(sindre(text), "its-c-and-groesse-1-5-ok");
     }
 }
