@@ -17,8 +17,6 @@ CREATE TABLE posts (
     edited         BIGINT,
     expires        BIGINT,
     draft          BIGINT NOT NULL,
-    summary        TEXT   NOT NULL,
-    html           TEXT   NOT NULL,
     language       TEXT,
     words          BIGINT NOT NULL,
     -- Who may read it in full, and where it appears at all.
@@ -37,7 +35,10 @@ CREATE TABLE posts (
     mailable       BIGINT NOT NULL,
     -- 1: came in a scan so large that an edition with it waits for the operator.
     guarded        BIGINT NOT NULL,
-    removed        BIGINT
+    removed        BIGINT,
+    -- Last, because they are long: what is asked of all posts stands before them.
+    summary        TEXT   NOT NULL,
+    html           TEXT   NOT NULL
 );
 CREATE INDEX posts_by_slug ON posts (slug);
 CREATE INDEX posts_by_hash ON posts (content_hash);

@@ -12,6 +12,9 @@ use crate::domain::Fault;
 /// all but the first, which is the one already known or else the oldest.
 /// A file keeps the identity it is known by.
 pub(super) fn part(scan: &mut Scan, known: &HashMap<String, Known>) {
+    if scan.read.is_empty() {
+        return;
+    }
     let silent = scan.unchanged.iter().chain(&scan.waiting).chain(&scan.held);
     let mut taken: HashSet<String> = silent.filter_map(|path| Some(known.get(path)?.identity.clone())).collect();
     let mut fresh: Vec<_> = scan.read.iter_mut().map(|read| &mut read.entry).filter(|e| e.guid.is_none()).collect();
@@ -30,6 +33,9 @@ pub(super) fn part(scan: &mut Scan, known: &HashMap<String, Known>) {
 /// another file into `scan.held`. Files that were not read stand for what is
 /// known of them; they were published as they are and stay so.
 pub(super) fn hold(scan: &mut Scan, known: &HashMap<String, Known>) {
+    if scan.read.is_empty() {
+        return;
+    }
     let silent = || scan.unchanged.iter().chain(&scan.waiting).chain(&scan.held);
     let standing: Vec<(&String, &Known)> = silent().filter_map(|path| Some((path, known.get(path)?))).collect();
     let mut places: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();

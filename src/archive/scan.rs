@@ -40,21 +40,10 @@ pub(super) fn scan(archive: &Archive, known: &HashMap<String, Known>, now: Times
     for (path, fault) in walk.aside {
         shut(&mut scan, known, &path, fault, false);
     }
-    let files = Files::of(&walk.files, known);
-    let posts = posts(&mut scan, walk.files, known, &site);
+    let posts = posts(&mut scan, &walk.files, known, &site);
     let fresh = sort(&mut scan, posts, known, now);
-    let set = Setting { rules: &archive.rules, addresses: &archive.addresses, site: &site, files: &files };
-    for (found, seen) in fresh.iter().zip(read_all(&fresh, set)) {
-        take(&mut scan, known, found, settled(seen, now));
-    }
-    let stale = files.stale(&scan, known);
-    let again: HashSet<&str> = stale.iter().map(|found| found.path.as_str()).collect();
-    scan.unchanged.retain(|path| !again.contains(path.as_str()));
-    for (found, seen) in stale.iter().zip(read_all(&stale, set)) {
-        take(&mut scan, known, found, settled(seen, now));
-    }
-    if !stale.is_empty() {
-        scan.read.sort_by(|a, b| a.entry.path.cmp(&b.entry.path));
+    if !fresh.is_empty() || is_any_gone(known, &walk.files) {
+        render(archive, &site, &mut scan, (&walk.files, &fresh), known, now);
     }
     if identity_of(archive)? != before {
         return Err(Fault::new(root.display().to_string(), "the archive was exchanged while it was read"));
@@ -66,8 +55,39 @@ pub(super) fn scan(archive: &Archive, known: &HashMap<String, Known>, now: Times
     Ok(scan)
 }
 
+/// Reads what is new, then what links to a post that came, moved or went.
+fn render(
+    archive: &Archive,
+    site: &Site,
+    scan: &mut Scan,
+    (all, fresh): (&[Found], &[Found]),
+    known: &HashMap<String, Known>,
+    now: Timestamp,
+) {
+    let files = Files::of(all, known);
+    let set = Setting { rules: &archive.rules, addresses: &archive.addresses, site, files: &files };
+    for (found, seen) in fresh.iter().zip(read_all(fresh, set)) {
+        take(scan, known, found, settled(seen, now));
+    }
+    let stale = files.stale(scan, known);
+    let again: HashSet<&str> = stale.iter().map(|found| found.path.as_str()).collect();
+    scan.unchanged.retain(|path| !again.contains(path.as_str()));
+    for (found, seen) in stale.iter().zip(read_all(&stale, set)) {
+        take(scan, known, found, settled(seen, now));
+    }
+    if !stale.is_empty() {
+        scan.read.sort_by(|a, b| a.entry.path.cmp(&b.entry.path));
+    }
+}
+
+/// Whether a known file is not there.
+fn is_any_gone(known: &HashMap<String, Known>, files: &[Found]) -> bool {
+    let there = files.iter().filter(|found| known.contains_key(&found.path)).count();
+    there < known.len()
+}
+
 /// The files the site's generator takes for posts.
-fn posts(scan: &mut Scan, files: Vec<Found>, known: &HashMap<String, Known>, site: &Site) -> Vec<Found> {
+fn posts<'f>(scan: &mut Scan, files: &'f [Found], known: &HashMap<String, Known>, site: &Site) -> Vec<&'f Found> {
     let mut posts = Vec::new();
     for found in files {
         let Some((folder, path)) = site.within(&found.path) else { continue };
@@ -75,23 +95,23 @@ fn posts(scan: &mut Scan, files: Vec<Found>, known: &HashMap<String, Known>, sit
         match site.dialect.takes(site, &place) {
             Take::Post => posts.push(found),
             Take::Other => {}
-            Take::Odd(reason) => take(scan, known, &found, Seen::No(No::Stranger(Flaw::new(reason)))),
+            Take::Odd(reason) => take(scan, known, found, Seen::No(No::Stranger(Flaw::new(reason)))),
         }
     }
     posts
 }
 
 /// Parts files into those as they were, those to wait for, and those to read.
-fn sort(scan: &mut Scan, files: Vec<Found>, known: &HashMap<String, Known>, now: Timestamp) -> Vec<Found> {
+fn sort(scan: &mut Scan, files: Vec<&Found>, known: &HashMap<String, Known>, now: Timestamp) -> Vec<Found> {
     let mut fresh = Vec::new();
     for found in files {
         let age = now.since(found.stamp.modified);
         if known.get(&found.path).is_some_and(|known| known.stamp == Some(found.stamp)) {
-            scan.unchanged.push(found.path);
+            scan.unchanged.push(found.path.clone());
         } else if age > Span(-SETTLE.0) && age < SETTLE {
-            scan.waiting.push(found.path);
+            scan.waiting.push(found.path.clone());
         } else {
-            fresh.push(found);
+            fresh.push(found.clone());
         }
     }
     fresh

@@ -102,8 +102,12 @@ pub(super) fn walk(root: &Path, filter: &Filter, is_content: &dyn Fn(&str) -> bo
     let entries = WalkDir::new(root).max_depth(MAX_DEPTH + 1).sort_by_file_name().into_iter();
     for entry in entries.filter_entry(|e| e.depth() == 0 || !is_special(e)) {
         match entry {
-            Ok(entry) if entry.file_type().is_file() && !is_content(&relative(entry.path(), root)) => {}
-            Ok(entry) => sort(&entry, root, filter, &mut walk, &mut strangers),
+            Ok(entry) => {
+                let path = relative(entry.path(), root);
+                if !entry.file_type().is_file() || is_content(&path) {
+                    sort(&entry, path, filter, &mut walk, &mut strangers);
+                }
+            }
             Err(e) if e.depth() == 0 => return Err(unreadable(root, &e.into())),
             Err(e) => {
                 let path = e.path().map(|p| relative(p, root)).unwrap_or_default();
@@ -135,8 +139,7 @@ fn is_special(entry: &DirEntry) -> bool {
 }
 
 /// Puts one entry where it belongs.
-fn sort(entry: &DirEntry, root: &Path, filter: &Filter, walk: &mut Walk, strangers: &mut BTreeMap<String, usize>) {
-    let path = relative(entry.path(), root);
+fn sort(entry: &DirEntry, path: String, filter: &Filter, walk: &mut Walk, strangers: &mut BTreeMap<String, usize>) {
     let mut warn = |reason: String| walk.warnings.push(Fault::new(&*path, reason));
     let kind = entry.file_type();
     if entry.depth() == 0 {
@@ -210,7 +213,14 @@ pub(super) fn stamp(data: &Metadata) -> Stamp {
 
 pub(super) fn relative(path: &Path, root: &Path) -> String {
     let path = path.strip_prefix(root).unwrap_or(path);
-    path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
+    let mut relative = String::with_capacity(path.as_os_str().len());
+    for part in path.iter() {
+        if !relative.is_empty() {
+            relative.push('/');
+        }
+        relative.push_str(&part.to_string_lossy());
+    }
+    relative
 }
 
 /// Why there is no archive at all, at the key that names it.

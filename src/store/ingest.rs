@@ -8,7 +8,7 @@ use sqlx::{Row, Sqlite, Transaction};
 use super::kin::{known_as, moved_from};
 use super::posts::public;
 use super::row::{hex, insert, write_entry};
-use super::{Result, Store, instant};
+use super::{Result, Store, StoreError, instant};
 use crate::domain::time::Span;
 use crate::domain::{Entry, Timestamp};
 
@@ -101,25 +101,21 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn known_files(&self, rendered_by: &str) -> Result<HashMap<String, KnownFile>> {
-        let rows = sqlx::query(
-            "SELECT path, identity, url, file_size, file_modified, rendered_by = $1 AS is_current FROM posts
-             WHERE removed IS NULL",
+        // One row of all: a row of its own for each file costs more than the look at the files.
+        let row = sqlx::query(
+            "SELECT json_group_array(json_array(path, identity, url, file_size, file_modified, rendered_by = $1))
+             FROM posts WHERE removed IS NULL",
         )
         .bind(rendered_by)
-        .fetch_all(&self.db.reader)
+        .fetch_one(&self.db.reader)
         .await?;
-        rows.iter()
-            .map(|row| {
-                let size = u64::try_from(row.try_get::<i64, _>("file_size")?).unwrap_or(0);
-                let stamp = (size, instant(row, "file_modified")?);
-                let file = KnownFile {
-                    identity: row.try_get("identity")?,
-                    url: row.try_get("url")?,
-                    stamp: row.try_get::<bool, _>("is_current")?.then_some(stamp),
-                };
-                Ok((row.try_get("path")?, file))
-            })
-            .collect()
+        let files: Vec<(String, String, String, i64, i64, i64)> =
+            serde_json::from_str(row.try_get(0)?).map_err(|error| StoreError::Value(error.to_string()))?;
+        let known = files.into_iter().map(|(path, identity, url, size, modified, is_current)| {
+            let stamp = (u64::try_from(size).unwrap_or(0), Timestamp(modified));
+            (path, KnownFile { identity, url, stamp: (is_current == 1).then_some(stamp) })
+        });
+        Ok(known.collect())
     }
 
     /// How many scans were taken in.
@@ -232,14 +228,16 @@ async fn remove_missing(
     now: Timestamp,
     done: &mut Ingested,
 ) -> Result<()> {
-    let rows = sqlx::query("SELECT id, path FROM posts WHERE removed IS NULL").fetch_all(&mut **tx).await?;
-    for row in rows {
-        let id: i64 = row.try_get("id")?;
-        if !taken.contains(&id) && !scan.present.contains(row.try_get::<&str, _>("path")?) {
-            sqlx::query("UPDATE posts SET removed = $1 WHERE id = $2").bind(now.0).bind(id).execute(&mut **tx).await?;
-            done.removed += 1;
-        }
-    }
+    let removed = sqlx::query(
+        "UPDATE posts SET removed = $1 WHERE removed IS NULL AND path NOT IN (SELECT value FROM json_each($2))
+            AND id NOT IN (SELECT value FROM json_each($3))",
+    )
+    .bind(now.0)
+    .bind(json!(scan.present).to_string())
+    .bind(json!(taken).to_string())
+    .execute(&mut **tx)
+    .await?;
+    done.removed += removed.rows_affected();
     Ok(())
 }
 
