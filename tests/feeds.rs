@@ -358,7 +358,10 @@ fn a_feed_and_its_archive_hold_every_post_and_full_pages_stay_as_they_are() {
     ] {
         assert!(second.contains(link), "{second}");
     }
-    assert!(second.contains("<fh:archive>") && second.contains("<id>https://old.example/atom.xml</id>"), "{second}");
+    assert!(
+        second.contains("</generator>\n <fh:archive/>\n") && second.contains("<id>https://old.example/atom.xml</id>"),
+        "{second}"
+    );
     for wrong in
         ["/archive/0/atom.xml", "/archive/04/atom.xml", "/archive/4/atom.xml", "/archive/1/x.xml", "/archive/atom.xml"]
     {

@@ -28,14 +28,16 @@ pub fn render(channel: &Channel, posts: &[&Post]) -> Result<Vec<u8>, RenderError
     };
     if channel.place.current.is_some() {
         feed.namespaces.insert("fh".to_owned(), HISTORY.to_owned());
-        let archive = Extension { name: "fh:archive".to_owned(), ..Extension::default() };
-        feed.extensions.insert("fh".to_owned(), [("archive".to_owned(), vec![archive])].into());
     }
     if feed.entries.iter().any(|entry| !entry.extensions.is_empty()) {
         feed.namespaces.insert(media::PREFIX.to_owned(), media::NAMESPACE.to_owned());
     }
     let config = WriteConfig { write_document_declaration: false, indent_size: Some(1) };
-    let written = String::from_utf8(feed.write_with_config(Vec::new(), config)?)?;
+    let mut written = String::from_utf8(feed.write_with_config(Vec::new(), config)?)?;
+    if channel.place.current.is_some() {
+        // The grammar wants it before the entries, where the writer has no place for it.
+        written = written.replacen("</generator>", "</generator>\n <fh:archive/>", 1);
+    }
     Ok(xml::document(&written, &channel.stylesheet))
 }
 
