@@ -75,17 +75,27 @@ pub enum SealOutcome {
     Changed,
 }
 
+/// The suppressed, as a list that SQLite makes once: asked reader by reader it
+/// would go through the addresses of a million to find a few.
+macro_rules! suppressed {
+    () => {
+        "(SELECT r.id FROM suppressions x JOIN subscribers r ON r.address_key = x.address_key)"
+    };
+}
+
 /// Subscriptions an edition is for; `$1` newsletter, `$2` cadence, `$3` now.
 /// Written once: the plan, the deliveries and `covered_until` must agree on it.
 macro_rules! audience {
     () => {
-        "s.newsletter_id = $1 AND s.cadence = $2 AND s.status = 'active'
+        concat!(
+            "s.newsletter_id = $1 AND s.cadence = $2 AND s.status = 'active'
             AND (s.paused_until IS NULL OR s.paused_until <= $3)
-            AND NOT EXISTS (SELECT 1 FROM suppressions x JOIN subscribers r ON r.address_key = x.address_key
-                WHERE r.id = s.subscriber_id)"
+            AND s.subscriber_id NOT IN ",
+            $crate::store::seal::suppressed!()
+        )
     };
 }
-pub(super) use audience;
+pub(super) use {audience, suppressed};
 
 /// A subscription's topics as one comparable text.
 macro_rules! topics {
@@ -153,18 +163,12 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn left_out(&self, newsletter: &str, cadence: Cadence, now: Timestamp) -> Result<(i64, i64)> {
-        let row = sqlx::query(
-            "SELECT COUNT(x.address_key) AS suppressed,
-                COUNT(*) FILTER (WHERE x.address_key IS NULL AND s.paused_until > $3) AS paused
-             FROM subscriptions s JOIN subscribers r ON r.id = s.subscriber_id
-             LEFT JOIN suppressions x ON x.address_key = r.address_key
-             WHERE s.newsletter_id = $1 AND s.cadence = $2 AND s.status = 'active'",
-        )
-        .bind(newsletter)
-        .bind(cadence.as_str())
-        .bind(now.0)
-        .fetch_one(&self.db.reader)
-        .await?;
+        let row = sqlx::query(LEFT_OUT)
+            .bind(newsletter)
+            .bind(cadence.as_str())
+            .bind(now.0)
+            .fetch_one(&self.db.reader)
+            .await?;
         Ok((row.try_get("suppressed")?, row.try_get("paused")?))
     }
 
@@ -202,6 +206,14 @@ impl Store {
         Ok(outcome)
     }
 }
+
+const LEFT_OUT: &str = concat!(
+    "SELECT COUNT(*) FILTER (WHERE s.subscriber_id IN ",
+    suppressed!(),
+    ") AS suppressed, COUNT(*) FILTER (WHERE s.paused_until > $3 AND s.subscriber_id NOT IN ",
+    suppressed!(),
+    ") AS paused FROM subscriptions s WHERE s.newsletter_id = $1 AND s.cadence = $2 AND s.status = 'active'"
+);
 
 const GROUPS: &str = concat!(
     "SELECT covered_until, topics, had, COUNT(*) AS n FROM (SELECT s.covered_until, ",
