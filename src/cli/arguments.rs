@@ -106,6 +106,19 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
+    /// Sign with RSA-2048 and do nothing else; for tests/bench
+    #[command(hide = true)]
+    Bench(Bench),
+}
+
+/// `bench`
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// How many signatures
+    pub signatures: u32,
+    /// On how many threads
+    #[arg(long, default_value_t = 1)]
+    pub threads: u32,
 }
 
 /// For commands that only read.

@@ -2,6 +2,7 @@
 //! arguments, asks the rooms below, and writes its answer to `out`.
 
 mod arguments;
+mod bench;
 mod build;
 mod check;
 mod completions;
@@ -74,6 +75,7 @@ fn dispatch(command: Command, stage: &Stage, out: &mut dyn Write) -> Result<(), 
         Command::Dkim(command) => dkim::run(&command, stage, out),
         Command::Completions { shell } => completions::completions(shell, out),
         Command::Man { out: folder } => completions::man(folder.as_deref(), out),
+        Command::Bench(options) => bench::run(&options, out),
         Command::Build(options) => build::run(&options, stage, out),
         Command::Plan(options) => plan::run(&options, stage, out),
         Command::Preview(options) => preview::run(&options, stage, out),
