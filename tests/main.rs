@@ -9,6 +9,7 @@ mod feeds;
 mod golden;
 mod house;
 mod http;
+mod laws;
 mod mail;
 mod model;
 mod pipeline;
