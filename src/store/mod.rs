@@ -210,9 +210,7 @@ impl Store {
 
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
         self.disk.make_ready().map_err(StoreError::Failed)?;
-        // IMMEDIATE: a transaction that reads first and writes later would
-        // fail at once when another process wrote in between.
-        self.noted(self.db.writer.begin_with("BEGIN IMMEDIATE").await)
+        self.noted(self.db.writer.begin_with(BEGIN).await)
     }
 
     async fn commit(&self, tx: Transaction<'static, Sqlite>) -> Result<()> {
@@ -241,6 +239,10 @@ impl Store {
         }
     }
 }
+
+/// IMMEDIATE: a transaction that reads first and writes later would fail at
+/// once when another process wrote in between.
+const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// A stored word as its domain type.
 fn word<T: std::str::FromStr<Err = String>>(row: &SqliteRow, column: &str) -> Result<T> {

@@ -13,7 +13,7 @@ use lettre::transport::smtp::commands::{Auth, Ehlo, Starttls};
 use lettre::transport::smtp::extension::{ClientId, Extension};
 use lettre::transport::smtp::response::Response;
 use secrecy::ExposeSecret;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 
 use super::relay::{RelayConfig, Tls};
@@ -24,6 +24,9 @@ use super::wire::Wire;
 use super::{Connection, Transport};
 use crate::domain::Fault;
 use crate::domain::delivery::{Outcome, Phase, Reply, Report};
+
+/// Bytes on their way to the relay that one connection may hold.
+const SEND_BUFFER: u32 = 256 << 10;
 
 /// lettre's connection and the stream beneath it.
 struct Line {
@@ -97,7 +100,7 @@ impl Smtp {
         for (index, peer) in found.iter().enumerate() {
             let left = u32::try_from(found.len() - index).unwrap_or(1);
             let share = until.saturating_duration_since(Instant::now()) / left;
-            match timeout(share, TcpStream::connect(peer)).await {
+            match timeout(share, connect(*peer)).await {
                 Ok(Ok(stream)) => {
                     // Without this every small write waits for the relay's delayed acknowledgement.
                     stream.set_nodelay(true).map_err(|e| No::from(&e))?;
@@ -196,6 +199,14 @@ impl Transport for Smtp {
             }
         })
     }
+}
+
+/// A connection whose buffer takes most messages whole, so that handing one to
+/// the operating system takes one step.
+async fn connect(peer: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if peer.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.connect(peer).await
 }
 
 /// Why there is no connection.

@@ -12,6 +12,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Sqlite;
+use sqlx::pool::PoolConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Result, Store, StoreError};
@@ -48,6 +50,8 @@ enum Request {
 
 /// Requests in one transaction at most.
 const BATCH: usize = 500;
+/// Commits in a row before others may write.
+const COMMITS: u32 = 10;
 /// How soon what could not be given back is tried again when nobody asks for anything.
 const RETRY: Duration = Duration::from_secs(1);
 /// Whose marks and outcomes are written.
@@ -157,15 +161,18 @@ async fn write(store: Store, run: Run, mut waiting: mpsc::Receiver<Request>) {
     let mut batch = Vec::with_capacity(BATCH);
     // Deliveries whose outcome should be on the disk and is not.
     let mut unsettled = HashSet::new();
+    let mut turn = Turn::default();
     // What could not be given back, or it would be nobody's until the next run.
     let mut kept = Vec::new();
     while next(&mut waiting, &mut batch, !kept.is_empty()).await {
+        gather(&mut waiting, &mut batch).await;
         batch.append(&mut kept);
         let early = |request: &mut Request| matches!(request, Request::Mark(_, Some(k), ..) if unsettled.contains(k));
         for request in batch.extract_if(.., early) {
             answer(request, &Err(StoreError::Ledger("the outcome before it is not on the disk".into())));
         }
-        let committed = rows::commit(&store, run, &batch).await;
+        let committed = turn.commit(&store, run, &batch).await;
+        turn.end(committed.is_err() || waiting.is_empty());
         if let Err(error) = &committed {
             store.note(error);
             kept.extend(batch.iter().filter_map(Request::again));
@@ -182,6 +189,33 @@ async fn write(store: Store, run: Run, mut waiting: mpsc::Receiver<Request>) {
     }
 }
 
+/// The database's one writing connection, kept while there is more to write:
+/// handing it to the next and getting it back costs as much as a small commit.
+#[derive(Default)]
+struct Turn {
+    writer: Option<PoolConnection<Sqlite>>,
+    commits: u32,
+}
+
+impl Turn {
+    async fn commit(&mut self, store: &Store, run: Run, batch: &[Request]) -> Result<HashSet<i64>> {
+        store.disk.make_ready().map_err(StoreError::Failed)?;
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => none.insert(store.db.writer.acquire().await?),
+        };
+        rows::commit(writer, run, batch).await
+    }
+
+    /// After every commit: others have their turn when this one is over, or was long enough.
+    fn end(&mut self, is_over: bool) {
+        self.commits += 1;
+        if is_over || self.commits >= COMMITS {
+            *self = Self::default();
+        }
+    }
+}
+
 /// Waits for requests; false when there will be none. With something kept it
 /// does not wait for long.
 async fn next(waiting: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>, is_kept: bool) -> bool {
@@ -189,6 +223,19 @@ async fn next(waiting: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>, i
     match is_kept {
         true => tokio::time::timeout(RETRY, received).await.map_or(true, |count| count > 0),
         false => received.await > 0,
+    }
+}
+
+/// Lets those who are about to ask ask first: the fewer commits, the less each
+/// of them costs. It waits for nobody who has something else to wait for.
+async fn gather(waiting: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>) {
+    let mut before = 0;
+    while before < batch.len() && batch.len() < BATCH {
+        before = batch.len();
+        tokio::task::yield_now().await;
+        while let (true, Ok(request)) = (batch.len() < BATCH, waiting.try_recv()) {
+            batch.push(request);
+        }
     }
 }
 

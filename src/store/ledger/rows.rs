@@ -5,13 +5,13 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 use serde_json::json;
-use sqlx::{QueryBuilder, Row as _, Sqlite, Transaction};
+use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite, SqliteConnection, Transaction};
 
 use super::{Request, Run, Settling};
 use crate::domain::Timestamp;
 use crate::domain::delivery::{Class, Outcome, Reply, Report, State};
 use crate::domain::time::Span;
-use crate::store::{Result, Store, StoreError};
+use crate::store::{BEGIN, Result, StoreError};
 
 /// Editions in a row whose refusal did not say that the mailbox is gone, after
 /// which nobody is taken to be there.
@@ -28,7 +28,7 @@ const SENDER_REFUSALS: i64 = 20;
 // The + before run_id keeps SQLite from going through all that is in hand instead of to the rows that are named.
 
 /// One transaction for a batch; the ids whose mark was denied.
-pub(super) async fn commit(store: &Store, run: Run, batch: &[Request]) -> Result<HashSet<i64>> {
+pub(super) async fn commit(writer: &mut SqliteConnection, run: Run, batch: &[Request]) -> Result<HashSet<i64>> {
     let (mut marks, mut returns, mut turns) = (Vec::new(), Vec::new(), Vec::new());
     let (mut accepted, mut others) = (Vec::<&Settling>::new(), Vec::new());
     let mut now = Timestamp::default();
@@ -45,10 +45,10 @@ pub(super) async fn commit(store: &Store, run: Run, batch: &[Request]) -> Result
         }
     }
     let settles = accepted.len() + others.len() > 0;
-    let mut tx = store.begin().await?;
+    let mut tx = writer.begin_with(BEGIN).await?;
     if !accept(&mut tx, run.id, &accepted).await? {
         tx.rollback().await?;
-        tx = store.begin().await?;
+        tx = writer.begin_with(BEGIN).await?;
         others.append(&mut accepted);
     }
     if !others.is_empty() {
@@ -135,7 +135,7 @@ const DENY: &str = "UPDATE deliveries SET run_id = NULL, state = why.state, reas
     WHERE deliveries.id = why.id AND deliveries.state = 'leased' AND +deliveries.run_id = $2";
 
 /// Grants what may leave; the ids of what may not.
-async fn mark(tx: &mut Transaction<'static, Sqlite>, run: i64, ids: &[i64], now: Timestamp) -> Result<HashSet<i64>> {
+async fn mark(tx: &mut Transaction<'_, Sqlite>, run: i64, ids: &[i64], now: Timestamp) -> Result<HashSet<i64>> {
     let asked = serde_json::to_string(ids).unwrap_or_default();
     let granted = sqlx::query(MARK).bind(&asked).bind(run).execute(&mut **tx).await?.rows_affected();
     if granted == ids.len() as u64 {
@@ -151,7 +151,7 @@ async fn mark(tx: &mut Transaction<'static, Sqlite>, run: i64, ids: &[i64], now:
 
 /// Writes down copies that were accepted, as nearly all are, for a fraction of
 /// what [`settle`] needs. False, and to be rolled back, when one was not in our hands.
-async fn accept(tx: &mut Transaction<'static, Sqlite>, run: i64, settlings: &[&Settling]) -> Result<bool> {
+async fn accept(tx: &mut Transaction<'_, Sqlite>, run: i64, settlings: &[&Settling]) -> Result<bool> {
     let Some(last) = settlings.last() else { return Ok(true) };
     let ids: Vec<_> = settlings.iter().map(|settling| settling.delivery).collect();
     let settled = sqlx::query(
@@ -186,7 +186,7 @@ async fn accept(tx: &mut Transaction<'static, Sqlite>, run: i64, settlings: &[&S
 /// JSONB, for otherwise every `->>` would parse its row again. A row that is
 /// not in our hands any more was settled before: a commit that was durable
 /// although it seemed to fail may be asked for twice.
-async fn settle(tx: &mut Transaction<'static, Sqlite>, run: Run, settlings: &[&Settling]) -> Result<()> {
+async fn settle(tx: &mut Transaction<'_, Sqlite>, run: Run, settlings: &[&Settling]) -> Result<()> {
     let Run { id: run, connections } = run;
     let rows: Vec<_> = settlings.iter().map(|settling| row(settling)).collect();
     let rows = serde_json::to_string(&rows).map_err(|error| StoreError::Value(error.to_string()))?;
@@ -279,7 +279,7 @@ fn row(settling: &Settling) -> Row<'_> {
     }
 }
 
-async fn suppress(tx: &mut Transaction<'static, Sqlite>, rows: &str) -> Result<()> {
+async fn suppress(tx: &mut Transaction<'_, Sqlite>, rows: &str) -> Result<()> {
     sqlx::query(
         "INSERT INTO suppressions (address_key, reason, detail, created)
          SELECT r.address_key, 'hard bounce', j.value ->> 'reason', j.value ->> 'ended'
@@ -311,7 +311,7 @@ fn fails_softly(settling: &Settling) -> bool {
 /// Suppresses who could not be reached by so many editions in a row, nor for a
 /// week. A full mailbox, and what only ever was to be tried later, gets more of
 /// them than a no that does not say why.
-async fn suppress_hopeless(tx: &mut Transaction<'static, Sqlite>, rows: &str) -> Result<()> {
+async fn suppress_hopeless(tx: &mut Transaction<'_, Sqlite>, rows: &str) -> Result<()> {
     sqlx::query(
         "INSERT INTO suppressions (address_key, reason, detail, created)
          SELECT r.address_key, 'not reached by ' || failed.count || ' editions in a row', failed.reason, failed.ended
@@ -346,7 +346,7 @@ async fn suppress_hopeless(tx: &mut Transaction<'static, Sqlite>, rows: &str) ->
 /// since the operator last let the edition go are too many to be a strict
 /// domain or two. Those were about no recipient either: they go back to the
 /// queue and out once the operator has mended it.
-async fn pause_refused_editions(tx: &mut Transaction<'static, Sqlite>, rows: &str) -> Result<()> {
+async fn pause_refused_editions(tx: &mut Transaction<'_, Sqlite>, rows: &str) -> Result<()> {
     sqlx::query(concat!(
         "UPDATE editions AS e SET state = 'paused', reason = 'refused whoever the recipient is: ' || (
                 SELECT j.value ->> 'reason' FROM json_each($1) j JOIN deliveries d ON d.id = j.value ->> 'id'
@@ -386,7 +386,7 @@ async fn pause_refused_editions(tx: &mut Transaction<'static, Sqlite>, rows: &st
 /// connections, and more than one in 200, although nothing crashed: the relay
 /// loses answers, and every copy more would be one more doubt. Attempts that a
 /// crash cut short name no relay.
-async fn pause_doubtful_editions(tx: &mut Transaction<'static, Sqlite>, rows: &str, connections: i64) -> Result<()> {
+async fn pause_doubtful_editions(tx: &mut Transaction<'_, Sqlite>, rows: &str, connections: i64) -> Result<()> {
     sqlx::query(
         "UPDATE editions SET state = 'paused', reason = 'the relay loses answers: too many copies are uncertain'
          WHERE state = 'sending' AND number IN (SELECT d.edition FROM json_each($1) j
