@@ -2,25 +2,24 @@
 //! renders it with comrak alone, on as many threads as Postroom would use.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
-fn main() {
-    let folder = std::env::args().nth(1).expect("the folder of the posts");
+use anyhow::Context;
+
+fn main() -> anyhow::Result<()> {
+    let folder = std::env::args().nth(1).context("name the folder of the posts")?;
     let files: Vec<PathBuf> =
-        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+        std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(4);
-    #[expect(clippy::disallowed_methods, reason = "a stopwatch")]
-    let start = Instant::now();
-    let bytes: usize = std::thread::scope(|scope| {
+    let bytes = std::thread::scope(|scope| {
         let parts = files.chunks(files.len().div_ceil(threads).max(1));
-        let running: Vec<_> = parts.map(|part| scope.spawn(move || part.iter().map(render).sum::<usize>())).collect();
-        running.into_iter().map(|thread| thread.join().expect("no panic")).sum()
-    });
-    println!("{:.1} ms, {bytes} bytes of HTML", start.elapsed().as_secs_f64() * 1000.0);
+        let running: Vec<_> = parts.map(|part| scope.spawn(move || render_all(part))).collect();
+        running.into_iter().map(|thread| thread.join().unwrap_or(Ok(0))).sum::<std::io::Result<usize>>()
+    })?;
+    println!("{bytes} bytes of HTML");
+    Ok(())
 }
 
-fn render(file: &PathBuf) -> usize {
-    let text = std::fs::read_to_string(file).expect("a text");
+fn render_all(files: &[PathBuf]) -> std::io::Result<usize> {
     let mut options = comrak::Options::default();
     options.extension.strikethrough = true;
     options.extension.table = true;
@@ -29,5 +28,6 @@ fn render(file: &PathBuf) -> usize {
     options.extension.footnotes = true;
     options.extension.front_matter_delimiter = Some("---".to_owned());
     options.render.r#unsafe = true;
-    comrak::markdown_to_html(&text, &options).len()
+    let render = |file: &PathBuf| Ok(comrak::markdown_to_html(&std::fs::read_to_string(file)?, &options).len());
+    files.iter().map(render).sum()
 }
