@@ -226,7 +226,7 @@ fn title(found: &model::Entry, body: &str) -> Option<String> {
 }
 
 fn slug(url: &Url, title: &str, path: &str) -> String {
-    let last = url.path_segments().and_then(|parts| parts.filter(|part| !part.is_empty()).last()).unwrap_or_default();
+    let last = url.path_segments().and_then(|mut parts| parts.rfind(|part| !part.is_empty())).unwrap_or_default();
     let stem = last.rsplit_once('.').map_or(last, |(stem, _)| stem);
     let named = [names::slug(stem), slugify(title)].into_iter().find(|slug| slug.chars().any(char::is_alphabetic));
     named.unwrap_or_else(|| path.rsplit(MARK).next().unwrap_or_default().to_owned())
