@@ -352,3 +352,21 @@ fn group(row: &SqliteRow) -> Result<Group> {
         count: row.try_get("n")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_asks_reader_by_reader_who_is_suppressed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("postroom.db")).await.unwrap();
+        for sql in [GROUPS, LEFT_OUT, DELIVER_TO_GROUP, COVER_AUDIENCE] {
+            let sql = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+            let rows = sqlx::query(sql).fetch_all(&store.db.reader).await.unwrap();
+            let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+            let by_reader = |step: &String| step.starts_with("SEARCH r ") && !step.contains("(address_key=?)");
+            assert!(!plan.iter().any(by_reader) && plan.iter().any(|step| step.starts_with("LIST ")), "{plan:?}");
+        }
+    }
+}
