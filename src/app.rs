@@ -1,6 +1,7 @@
 //! The wiring: settings become a context; pages, tasks and the watcher start;
 //! and everything stops in order.
 
+mod delivery;
 mod mail;
 mod systemd;
 pub mod templates;
@@ -8,17 +9,18 @@ pub mod templates;
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use self::delivery::{Delivery, start_delivery};
 use self::systemd::Pulse;
 use crate::archive::{Archive, Rules};
 use crate::context::{Clock, Context, Ids, Site, Wake};
@@ -26,9 +28,8 @@ use crate::domain::time::Span;
 use crate::domain::{Fault, Timestamp};
 use crate::fetch::Fetcher;
 use crate::http;
-use crate::settings::{Settings, Uncertain, secrets};
-use crate::store::{Ledger, Store, StoreError, network};
-use crate::tasks::deliver::Engine;
+use crate::settings::{Settings, secrets};
+use crate::store::{Store, StoreError, beside, network};
 use crate::tasks::{compose, ingest, publish, tell, tend};
 use crate::telemetry;
 use crate::transport;
@@ -163,7 +164,7 @@ impl Instance {
     /// # Errors
     /// [`StartError::Locked`] when another process holds it.
     pub fn claim(database: &Path) -> Result<Self, StartError> {
-        let path = PathBuf::from(format!("{}.lock", database.display()));
+        let path = beside(database, ".lock");
         let mut lock = File::options()
             .create(true)
             .truncate(false)
@@ -182,91 +183,6 @@ impl Instance {
         }
         lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).context("cannot write the lock")?;
         Ok(Self { _lock: lock })
-    }
-}
-
-/// The running engine: ledger, workers, and the run they belong to.
-pub struct Delivery {
-    ctx: Arc<Context>,
-    run: i64,
-    stop: CancellationToken,
-    engine: Arc<Engine>,
-    workers: tokio::task::JoinHandle<()>,
-    alive: tokio::task::JoinHandle<()>,
-    _ticker: watch::Sender<u64>,
-}
-
-/// Takes back what earlier runs left and starts handing over, until `stop` is
-/// cancelled.
-///
-/// # Errors
-/// Those of the store.
-pub async fn start_delivery(
-    ctx: &Arc<Context>,
-    ticks: watch::Sender<u64>,
-    stop: CancellationToken,
-) -> anyhow::Result<Delivery> {
-    ctx.store.keep_reserve();
-    let now = ctx.now();
-    let mail = &ctx.settings.mail;
-    let resend_at = (mail.uncertain == Uncertain::Resend).then(|| now.plus(mail.uncertain_wait));
-    if ctx.store.begin_generation(now).await? {
-        telemetry::restored(&ctx.store.pause_reason().await?.unwrap_or_default());
-    }
-    let (run, recovered) = ctx.store.begin_run(env!("CARGO_PKG_VERSION"), resend_at, now).await?;
-    if recovered.returned + recovered.uncertain > 0 {
-        telemetry::recovered(recovered.returned, recovered.uncertain);
-    }
-    let connections = ctx.relays.iter().map(|relay| relay.connections()).sum();
-    // On a thread of its own all these short steps follow each other; spread
-    // over several, each would have to wake another first, which costs more than itself.
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot begin to deliver")?;
-    let ledger = {
-        let _there = runtime.enter();
-        Ledger::start(ctx.store.clone(), run, connections)
-    };
-    let engine = Engine::new(Arc::clone(ctx), ledger, run, stop.clone());
-    let delivering = Arc::clone(&engine).run(ticks.subscribe());
-    // It ends with the runtime that began it, too: without a goodbye, as on a crash.
-    let (alive, lost) = oneshot::channel::<()>();
-    let workers = tokio::task::spawn_blocking(move || {
-        runtime.block_on(async {
-            tokio::select! {
-                () = delivering => {}
-                _ = lost => {}
-            }
-        });
-    });
-    let alive = tokio::spawn(async move {
-        let _alive = alive;
-        std::future::pending::<()>().await;
-    });
-    Ok(Delivery { ctx: Arc::clone(ctx), run, stop, engine, workers, alive, _ticker: ticks })
-}
-
-impl Delivery {
-    /// Why the relay cannot be used, if it could not at the last try.
-    pub fn trouble(&self) -> Option<String> {
-        self.engine.trouble()
-    }
-
-    /// Whether mail has to wait: every relay is down or has had what it may have now.
-    pub fn is_waiting(&self) -> bool {
-        self.engine.is_waiting()
-    }
-
-    /// Stops leasing, finishes what is in hand, ends the run.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn stop(self) -> anyhow::Result<()> {
-        self.stop.cancel();
-        self.workers.await?;
-        self.alive.abort();
-        self.ctx.store.end_run(self.run, self.ctx.now()).await?;
-        self.ctx.store.next_generation().await?;
-        Ok(())
     }
 }
 

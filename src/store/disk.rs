@@ -185,8 +185,8 @@ impl Disk {
     }
 }
 
-/// `postroom.db.reserve`
-fn beside(database: &Path, ending: &str) -> PathBuf {
+/// A file of ours beside the database: `postroom.db.reserve`.
+pub fn beside(database: &Path, ending: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(ending);
     path.into()

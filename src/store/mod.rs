@@ -27,7 +27,7 @@ mod subscriptions;
 mod verify;
 
 pub use db::path_of;
-pub use disk::{Trouble, network};
+pub use disk::{Trouble, beside, network};
 pub use editions::{PostTold, Variant};
 pub use imports::{Added, Import, NewSubscription};
 pub use ingest::{Ingest, Ingested, KnownFile};
