@@ -9,6 +9,15 @@ use super::{Result, Store, StoreError};
 use crate::domain::post::{Media, Topic};
 use crate::domain::{Entry, Post};
 
+const TOPICS: &str = "SELECT post_id, slug, name FROM post_topics
+    WHERE post_id IN (SELECT value FROM json_each($1)) ORDER BY post_id, position";
+const AUTHORS: &str = "SELECT post_id, name FROM post_authors
+    WHERE post_id IN (SELECT value FROM json_each($1)) ORDER BY post_id, position";
+const NEWSLETTERS: &str = "SELECT post_id, newsletter FROM post_newsletters
+    WHERE post_id IN (SELECT value FROM json_each($1)) ORDER BY post_id, position";
+const MEDIA: &str = "SELECT post_id, url, kind, bytes, seconds FROM post_media
+    WHERE post_id IN (SELECT value FROM json_each($1)) ORDER BY post_id, position";
+
 /// Writes those of one post over the ones it had.
 pub(super) async fn write(tx: &mut Transaction<'static, Sqlite>, id: i64, entry: &Entry) -> Result<()> {
     let json = |value: serde_json::Result<String>| value.map_err(|e| StoreError::Value(e.to_string()));
@@ -57,49 +66,40 @@ impl Store {
         let ids = serde_json::to_string(&posts.iter().map(|p| p.id).collect::<Vec<_>>())
             .map_err(|e| StoreError::Value(e.to_string()))?;
         let index: HashMap<i64, usize> = posts.iter().enumerate().map(|(i, p)| (p.id, i)).collect();
-        let mut entry =
-            |row: &SqliteRow, add: &dyn Fn(&mut Entry) -> Result<()>| match index.get(&row.try_get("post_id")?) {
-                Some(&i) => add(&mut posts[i].entry),
-                None => Ok(()),
-            };
-        const TOPICS: &str = "SELECT post_id, slug, name FROM post_topics
-            WHERE post_id IN (SELECT value FROM json_each($1)) ORDER BY post_id, position";
-        for row in sqlx::query(TOPICS).bind(&ids).fetch_all(&self.db.reader).await? {
-            entry(&row, &|entry| {
-                entry.topics.push(Topic { slug: row.try_get("slug")?, name: row.try_get("name")? });
-                Ok(())
-            })?;
-        }
-        const AUTHORS: &str = "SELECT post_id, name FROM post_authors
-            WHERE post_id IN (SELECT value FROM json_each($1)) ORDER BY post_id, position";
-        for row in sqlx::query(AUTHORS).bind(&ids).fetch_all(&self.db.reader).await? {
-            entry(&row, &|entry| {
-                entry.authors.push(row.try_get("name")?);
-                Ok(())
-            })?;
-        }
-        const NEWSLETTERS: &str = "SELECT post_id, newsletter FROM post_newsletters
-            WHERE post_id IN (SELECT value FROM json_each($1)) ORDER BY post_id, position";
-        for row in sqlx::query(NEWSLETTERS).bind(&ids).fetch_all(&self.db.reader).await? {
-            entry(&row, &|entry| {
-                entry.send.newsletters.push(row.try_get("newsletter")?);
-                Ok(())
-            })?;
-        }
-        const MEDIA: &str = "SELECT post_id, url, kind, bytes, seconds FROM post_media
-            WHERE post_id IN (SELECT value FROM json_each($1)) ORDER BY post_id, position";
-        for row in sqlx::query(MEDIA).bind(&ids).fetch_all(&self.db.reader).await? {
+        let mut fill = async |sql: &'static str, add: fn(&mut Entry, &SqliteRow) -> Result<()>| {
+            for row in sqlx::query(sql).bind(&ids).fetch_all(&self.db.reader).await? {
+                if let Some(&i) = index.get(&row.try_get("post_id")?) {
+                    add(&mut posts[i].entry, &row)?;
+                }
+            }
+            Result::Ok(())
+        };
+        fill(TOPICS, |entry, row| {
+            entry.topics.push(Topic { slug: row.try_get("slug")?, name: row.try_get("name")? });
+            Ok(())
+        })
+        .await?;
+        fill(AUTHORS, |entry, row| {
+            entry.authors.push(row.try_get("name")?);
+            Ok(())
+        })
+        .await?;
+        fill(NEWSLETTERS, |entry, row| {
+            entry.send.newsletters.push(row.try_get("newsletter")?);
+            Ok(())
+        })
+        .await?;
+        fill(MEDIA, |entry, row| {
             let bytes: Option<i64> = row.try_get("bytes")?;
-            entry(&row, &|entry| {
-                entry.media.push(Media {
-                    url: row.try_get("url")?,
-                    kind: row.try_get("kind")?,
-                    bytes: bytes.and_then(|bytes| u64::try_from(bytes).ok()),
-                    seconds: row.try_get("seconds")?,
-                });
-                Ok(())
-            })?;
-        }
+            entry.media.push(Media {
+                url: row.try_get("url")?,
+                kind: row.try_get("kind")?,
+                bytes: bytes.and_then(|bytes| u64::try_from(bytes).ok()),
+                seconds: row.try_get("seconds")?,
+            });
+            Ok(())
+        })
+        .await?;
         Ok(posts)
     }
 }

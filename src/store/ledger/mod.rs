@@ -6,6 +6,7 @@
 //! a connection whose outcome was sent before its next mark has it on the disk
 //! when that mark is granted.
 
+mod consequences;
 mod rows;
 
 use std::collections::HashSet;
