@@ -2,6 +2,7 @@
 //! every client, once as text.
 
 mod code;
+mod links;
 pub mod markup;
 mod plain;
 mod tables;
@@ -40,12 +41,12 @@ impl Body {
         let mut content = read(&clean(&sanitised));
         level_headings(&mut content);
         fit_images(&mut content);
-        name_links(words, &mut content);
+        links::name(words, &mut content);
         // The rest of what can be read nowhere else would be nowhere.
         if post.extent != Extent::Whole {
             cut_code(words, &mut content, &post.url);
         }
-        link_within(&mut content, &post.url);
+        links::lead_within(&mut content, &post.url);
         let content = tables::narrow(content);
         let text = plain::text(words, &content);
         let (_, direction) = post.reads(site_language);
@@ -124,40 +125,6 @@ fn fit_images(tokens: &mut [Token]) {
     }
 }
 
-/// A link needs a name: a picture alone without words gets one, a link around
-/// nothing goes.
-fn name_links(words: &Words, tokens: &mut [Token]) {
-    let is_named = |token: &Token| match token {
-        Token::Text(text) => !text.trim().is_empty(),
-        Token::Open(tag) => tag.name == "img" && tag.get("alt").is_some_and(|alt| !alt.trim().is_empty()),
-        Token::Close(_) => false,
-    };
-    let mut at = 0;
-    while let Some(start) = (at..tokens.len()).find(|&i| tokens[i].opens(&["a"])) {
-        let end = end_of(tokens, start);
-        at = start + 1;
-        if tokens[start..end].iter().any(is_named) {
-            continue;
-        }
-        let picture = tokens[start..end].iter_mut().find_map(|token| match token {
-            Token::Open(tag) if tag.name == "img" => Some(tag),
-            _ => None,
-        });
-        match picture {
-            Some(picture) => picture.set("alt", &escaped(&words.say("mail.post.picture", &[]))),
-            None => {
-                if let Token::Open(tag) = &mut tokens[start] {
-                    tag.remove("href");
-                }
-            }
-        }
-    }
-}
-
-fn escaped(value: &str) -> String {
-    value.replace('&', "&amp;").replace('"', "&quot;")
-}
-
 /// Ends blocks of code after [`CODE_LINES`] lines with a link to the rest.
 fn cut_code(words: &Words, tokens: &mut Vec<Token>, url: &str) {
     let mut at = 0;
@@ -174,7 +141,7 @@ fn cut_code(words: &Words, tokens: &mut Vec<Token>, url: &str) {
         if lines > CODE_LINES {
             let rest = [
                 Token::open("p", &[]),
-                Token::open("a", &[("href", &escaped(url))]),
+                Token::open("a", &[("href", &links::escaped(url))]),
                 Token::words(&words.say("mail.post.rest", &[])),
                 Token::close("a"),
                 Token::close("p"),
@@ -183,43 +150,6 @@ fn cut_code(words: &Words, tokens: &mut Vec<Token>, url: &str) {
             tokens.splice(end..end, rest);
         }
     }
-}
-
-/// Links to a place inside the content work inside the mail: their address is
-/// the place alone, and the place also has the `name` some clients need. A link
-/// to a place that is not here loses its address.
-fn link_within(tokens: &mut Vec<Token>, url: &str) {
-    let here = format!("{}#", url.replace('&', "&amp;"));
-    let ids: HashSet<String> = open_tags(tokens).filter_map(|tag| tag.get("id")).map(str::to_owned).collect();
-    let mut wanted = HashSet::new();
-    for token in tokens.iter_mut() {
-        let Token::Open(tag) = token else { continue };
-        let Some(place) = tag.get("href").and_then(|to| to.strip_prefix('#').or_else(|| to.strip_prefix(&here))) else {
-            continue;
-        };
-        let place = place.to_owned();
-        if ids.contains(&place) {
-            tag.set("href", &format!("#{place}"));
-            wanted.insert(place);
-        } else if tag.get("href").is_some_and(|to| to.starts_with('#')) {
-            tag.remove("href");
-        }
-    }
-    let mut linked = Vec::with_capacity(tokens.len());
-    for token in tokens.drain(..) {
-        let name = match &token {
-            Token::Open(tag) => tag.get("id").filter(|id| wanted.contains(*id)).map(str::to_owned),
-            _ => None,
-        };
-        let is_link = token.opens(&["a"]);
-        linked.push(token);
-        match (name, is_link, linked.last_mut()) {
-            (Some(name), true, Some(Token::Open(tag))) => tag.set("name", &name),
-            (Some(name), false, _) => linked.extend([Token::open("a", &[("name", &name)]), Token::close("a")]),
-            _ => {}
-        }
-    }
-    *tokens = linked;
 }
 
 fn open_tags(tokens: &[Token]) -> impl Iterator<Item = &Tag> {
@@ -291,7 +221,7 @@ mod tests {
     use super::*;
     use crate::domain::Timestamp;
 
-    fn body(html: &str, language: &str) -> Body {
+    pub(super) fn body(html: &str, language: &str) -> Body {
         let post = PostItem {
             subject: None,
             extent: Default::default(),
@@ -340,14 +270,6 @@ mod tests {
     }
 
     #[test]
-    fn every_link_has_a_name_in_both_parts() {
-        let made =
-            body("<a href='https://e.org/1'><img src='https://e.org/a.png'></a> <a href='https://e.org/2'> </a>", "en");
-        assert!(made.html.contains("alt=\"Picture\"") && !made.html.contains("e.org/2"), "{}", made.html);
-        assert_eq!(made.text, "[Picture] [1]\n\nLinks:\n[1] https://e.org/1");
-    }
-
-    #[test]
     fn long_code_is_cut_with_a_link_to_the_rest_and_short_code_is_whole_in_both_parts() {
         let lines = |n: usize| (1..=n).map(|i| format!("line {i} &lt;\n")).collect::<String>();
         let short = body(&format!("<pre><code>{}</code></pre>", lines(40)), "en");
@@ -369,18 +291,6 @@ mod tests {
         assert_eq!(narrow.matches("scope=\"col\"").count(), 3, "{narrow}");
         // Without names for its columns a wide table stays one.
         assert!(shape(&format!("<table>{}</table>", row("td", 5))).contains(&"table".to_owned()));
-    }
-
-    #[test]
-    fn links_to_a_place_inside_work_inside_and_lead_nowhere_else() {
-        let made = body(
-            "<p>a<sup><a href='https://e.org/p/?a=1&amp;b=2#fn'>1</a></sup> <a href='#gone'>b</a></p>\
-             <ol><li id='fn'>note <a href='#x'>↩</a></li></ol><p id='unused'>c</p>",
-            "en",
-        );
-        assert!(made.html.contains("href=\"#fn\"") && made.html.contains("name=\"fn\""), "{}", made.html);
-        assert!(!made.html.contains("#gone") && !made.html.contains("unused"), "{}", made.html);
-        assert_eq!(made.text, "a¹ b\n\n1. note ↩\n\nc".replace(" ↩", ""), "{}", made.text);
     }
 
     #[test]
