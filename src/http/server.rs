@@ -181,8 +181,7 @@ mod tests {
             takers.push(stream);
         }
         // There are two places, and both are taken until the deadline frees them.
-        let mut good = TcpStream::connect(address).await.unwrap();
-        good.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut good = asking(address).await;
         assert!(all(&mut good).await.ends_with("whole"));
         stop.cancel();
         serving.await.unwrap();
@@ -198,8 +197,7 @@ mod tests {
         };
         let router = Router::new().route("/", get(handler)).with_state(Arc::clone(&gates));
         let (address, stop, serving) = start(router, 1).await;
-        let mut first = TcpStream::connect(address).await.unwrap();
-        first.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut first = asking(address).await;
         gates.0.notified().await;
         let mut second = TcpStream::connect(address).await.unwrap();
         let _ = second.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
@@ -208,6 +206,13 @@ mod tests {
         assert!(all(&mut first).await.ends_with("whole"));
         stop.cancel();
         serving.await.unwrap();
+    }
+
+    /// A connection with one whole request on it.
+    async fn asking(address: SocketAddr) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+        stream
     }
 
     async fn all(stream: &mut TcpStream) -> String {
@@ -226,8 +231,7 @@ mod tests {
         let head = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(4 * HEAD_LIMIT));
         let _ = huge.write_all(head.as_bytes()).await;
         assert!(!all(&mut huge).await.contains("whole"));
-        let mut good = TcpStream::connect(address).await.unwrap();
-        good.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut good = asking(address).await;
         assert!(all(&mut good).await.ends_with("whole"));
         stop.cancel();
         serving.await.unwrap();

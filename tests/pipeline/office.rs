@@ -22,6 +22,8 @@ use postroom::tasks::tend;
 use postroom::transport::{self, RelayConfig};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
+use tokio::task;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::audit::Books;
@@ -148,7 +150,7 @@ impl Office {
         context(self.folder.path(), &self.clock).await
     }
 
-    /// Another process that hands over. Shut its runtime down, and it is as if it was killed.
+    /// Another process that hands over, until [`Office::kill`].
     pub fn start_doomed(&self) -> Runtime {
         let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (folder, clock, ticks) = (self.folder.path().to_owned(), Arc::clone(&self.clock), self.ticks.clone());
@@ -158,6 +160,14 @@ impl Office {
             std::future::pending::<()>().await;
         });
         runtime
+    }
+
+    /// Kills it: no thread of it does anything any more.
+    pub async fn kill(doomed: Runtime) {
+        const PATIENCE: Duration = Duration::from_secs(20);
+        let began = Instant::now();
+        task::spawn_blocking(move || doomed.shutdown_timeout(PATIENCE)).await.unwrap();
+        assert!(began.elapsed() < PATIENCE, "it lives on");
     }
 
     /// Begins to hand over.
@@ -331,7 +341,7 @@ impl Office {
         let arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
         // Apart, for the relay lives in this thread.
         let run = move || cli::run(&folder, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
-        tokio::task::spawn_blocking(run).await.unwrap()
+        task::spawn_blocking(run).await.unwrap()
     }
 
     /// Stops, and holds the ledger against the relay's journal.

@@ -92,7 +92,7 @@ async fn after_a_crash_leases_come_back_and_what_was_marked_is_listed_and_sent_o
             states == [held, through].concat() && office.sink.accepted_by("taken@readers.test").len() == 1
         })
         .await;
-    doomed.shutdown_background();
+    Office::kill(doomed).await;
 
     office.start().await;
     for name in ["marked", "taken"] {
@@ -121,7 +121,7 @@ async fn crashes_under_load_lose_nobody_and_cost_at_most_a_copy_a_connection_eac
         for (crash, part) in [15, 35, 50].into_iter().enumerate() {
             let doomed = office.start_doomed();
             office.sink.wait_for(part).await;
-            doomed.shutdown_background();
+            Office::kill(doomed).await;
             // The next run begins with what this one left.
             office.start().await;
             office.stop().await;

@@ -172,7 +172,7 @@ impl Walk {
         let office = &self.office;
         let is_begun = async || office.sink.connections() > before || office.books.due(office.ctx.now()).await == 0;
         office.until("it has begun", is_begun).await;
-        doomed.shutdown_background();
+        Office::kill(doomed).await;
         self.office.start().await;
     }
 
