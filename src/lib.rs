@@ -83,7 +83,7 @@
 //! | what | where |
 //! |---|---|
 //! | what a relay's refusal means | `src/domain/delivery/replies.txt`, with an example |
-//! | a word of a mail or page | `templates/words/en.toml` |
+//! | a word of a mail or page | `templates/words/*.toml` |
 //! | a colour; a style sheet | [`views::tokens`]; `templates/*.css` |
 //! | a mail | [`views::letter`] or [`views::email`] and [`views::text`]; its sample in [`views::samples`] |
 //! | a page | a file of [`views::pages`] with its sample, a handler in `src/http`, a line in [`http::router`] |

@@ -9,6 +9,7 @@ use walkdir::WalkDir;
 use crate::context::Looks;
 use crate::domain::Fault;
 use crate::settings::{Settings, secrets};
+use crate::views::plural::primary;
 use crate::views::tokens;
 use crate::views::words::Words;
 
@@ -23,7 +24,7 @@ const WORDS: &str = "words";
 /// Every fault: a file of another name, an unknown key or slot of the words, an
 /// unknown token of a style sheet, what cannot be read.
 pub fn read(settings: &Settings) -> Result<(Words, Looks), Vec<Fault>> {
-    let (mut words, mut looks) = (Words::english(), Looks::default());
+    let (mut words, mut looks) = (Words::of(&settings.site.language), Looks::default());
     let Some(folder) = &settings.templates.path else { return Ok((words, looks)) };
     let mut faults = strangers(folder)?;
     let chosen = words_file(folder, &settings.site.language);
@@ -52,11 +53,12 @@ fn laid<T>(path: &Path, faults: &mut Vec<Fault>, take: impl FnOnce(String) -> Re
     read.and_then(take).map_err(|told| faults.extend(told.into_iter().map(at_home))).ok()
 }
 
-/// The file of the site's language: `de-AT.toml`, else `de.toml`, else `en.toml`.
+/// The file of the site's language: `de-AT.toml`, else `de.toml`, else that of the
+/// embedded words that stand in for it.
 fn words_file(folder: &Path, language: &str) -> PathBuf {
     let file = |name: &str| folder.join(WORDS).join(format!("{name}.toml"));
-    let primary = language.split('-').next().unwrap_or_default();
-    [language, primary].map(file).into_iter().find(|path| path.is_file()).unwrap_or_else(|| file("en"))
+    let own = [language, &primary(language)].map(file).into_iter().find(|path| path.is_file());
+    own.unwrap_or_else(|| file(&Words::of(language).language()))
 }
 
 /// The words of a file; they must say which language they are in, for readers'
@@ -64,7 +66,6 @@ fn words_file(folder: &Path, language: &str) -> PathBuf {
 fn own_words(file: &Path, text: &str) -> Result<Words, Vec<Fault>> {
     let words = Words::parse(text)?;
     let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_lowercase();
     if primary(&words.language()) == primary(&name) {
         return Ok(words);
     }
@@ -143,7 +144,9 @@ mod tests {
         let german = "language = \"de\"\n[cadence]\nweekly = \"Wöchentlich\"\n";
         let english = "[cadence]\nweekly = \"Every week\"\n";
         let files = [("words/de.toml", german), ("words/en.toml", english)];
-        for (language, expected) in [("de", "Wöchentlich"), ("de-AT", "Wöchentlich"), ("fr", "Every week")] {
+        let expected =
+            [("de", "Wöchentlich"), ("de-AT", "Wöchentlich"), ("fr", "Chaque semaine"), ("nl", "Every week")];
+        for (language, expected) in expected {
             let (words, _) = with(&files, language).unwrap();
             assert_eq!(words.say("cadence.weekly", &[]), expected, "{language}");
         }

@@ -10,6 +10,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::direction::Direction;
 use super::model::SiteModel;
+use super::plural::primary;
 use super::tokens;
 use super::words::Words;
 
@@ -180,7 +181,6 @@ pub struct OwnWords {
 impl OwnWords {
     /// For words that stand among `language` reading in `around`.
     pub fn among(words: &Words, language: &str, around: Direction) -> Self {
-        let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
         let own = words.language();
         let differs = Direction::of_language(&own) != around;
         Self {

@@ -142,7 +142,7 @@ impl Letter<'_> {
 
     fn text(&self, subject: &str) -> String {
         let mut parts = vec![wrap(subject, COLUMNS, 0)];
-        parts.extend(self.blocks.iter().map(Block::text));
+        parts.extend(self.blocks.iter().map(|block| block.text(self.words)));
         parts.push(format!("{RULE}\n{}", wrap(&sender(self.words, &self.site), COLUMNS, 0)));
         parts.join("\n\n") + "\n"
     }
@@ -169,12 +169,12 @@ impl Block {
         }
     }
 
-    fn text(&self) -> String {
+    fn text(&self, words: &Words) -> String {
         match self {
             Self::Say(said) => wrap(said, COLUMNS, 0),
             Self::Link(label, url) if label == url => url.clone(),
             Self::Link(label, url) | Self::Button(label, url, _) => {
-                format!("{}\n{url}", wrap(&format!("{label}:"), COLUMNS, 0))
+                format!("{}\n{url}", wrap(&words.label(label), COLUMNS, 0))
             }
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! | file | what it makes |
 //! |---|---|
-//! | [`words`], [`dates`] | the catalogue of every word, dates and numbers in it |
+//! | [`words`], [`dates`], [`plural`] | the catalogue of every word, dates and numbers in it |
 //! | [`tokens`] | colours, spaces and fonts, with their contrast proven |
 //! | [`model`] | what each mail is told |
 //! | [`mail`] | mails, whole: editions and [`letter`]s, with their size kept |
@@ -26,6 +26,7 @@ pub mod letter;
 pub mod mail;
 pub mod model;
 pub mod pages;
+pub mod plural;
 pub mod samples;
 pub mod sheet;
 pub mod text;

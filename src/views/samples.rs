@@ -1,5 +1,6 @@
 //! A sample of every mail, for previews and golden tests: each state a reader
-//! can meet, with content of our own.
+//! can meet, with content of our own. The site's language is that of the words,
+//! but for the samples of sites in others.
 
 use super::field::{Values, fill};
 use super::mail::{self, Mail};
@@ -29,39 +30,44 @@ impl Sample {
     /// The mail as one reader gets it.
     pub fn filled(&self, words: &Words) -> Mail {
         let mail = self.frozen(words);
-        let values = values();
+        let values = values(words);
         Mail { html: fill(&mail.html, &values, true), text: fill(&mail.text, &values, false), ..mail }
     }
 }
 
 /// Every sample.
 pub const SAMPLES: [Sample; 15] = [
-    Sample { name: "digest", about: "five posts, summaries", render: |w| mail::edition(w, &digest()) },
-    Sample { name: "full", about: "one post, full text", render: |w| mail::edition(w, &full()) },
-    Sample { name: "one", about: "one post, summary", render: |w| mail::edition(w, &one()) },
-    Sample { name: "titles", about: "titles only", render: |w| mail::edition(w, &titles()) },
-    Sample { name: "ten", about: "ten posts of 40 words", render: |w| mail::edition(w, &many(10)) },
-    Sample { name: "sixty", about: "sixty posts", render: |w| mail::edition(w, &many(60)) },
-    Sample { name: "long-title", about: "a title longer than a line", render: |w| mail::edition(w, &long_title()) },
-    Sample { name: "rtl", about: "a site read from right to left", render: |w| mail::edition(w, &rtl()) },
-    Sample { name: "rtl-full", about: "a full post of that site", render: |w| mail::edition(w, &rtl_full()) },
-    Sample { name: "mixed", about: "posts of both directions", render: |w| mail::edition(w, &mixed()) },
-    Sample { name: "cjk", about: "Japanese", render: |w| mail::edition(w, &cjk()) },
+    Sample { name: "digest", about: "five posts, summaries", render: |w| mail::edition(w, &digest(w)) },
+    Sample { name: "full", about: "one post, full text", render: |w| mail::edition(w, &full(w)) },
+    Sample { name: "one", about: "one post, summary", render: |w| mail::edition(w, &one(w)) },
+    Sample { name: "titles", about: "titles only", render: |w| mail::edition(w, &titles(w)) },
+    Sample { name: "ten", about: "ten posts of 40 words", render: |w| mail::edition(w, &many(w, 10)) },
+    Sample { name: "sixty", about: "sixty posts", render: |w| mail::edition(w, &many(w, 60)) },
+    Sample { name: "long-title", about: "a title longer than a line", render: |w| mail::edition(w, &long_title(w)) },
+    Sample { name: "rtl", about: "a site read from right to left", render: |w| mail::edition(w, &rtl(w)) },
+    Sample { name: "rtl-full", about: "a full post of that site", render: |w| mail::edition(w, &rtl_full(w)) },
+    Sample { name: "mixed", about: "posts of both directions", render: |w| mail::edition(w, &mixed(w)) },
+    Sample { name: "cjk", about: "Japanese", render: |w| mail::edition(w, &cjk(w)) },
     Sample { name: "confirm", about: "confirm your subscription", render: confirm },
     Sample { name: "already", about: "you are already subscribed", render: already },
     Sample { name: "welcome", about: "you are subscribed", render: welcome },
     Sample { name: "test", about: "the operator's test", render: test },
 ];
 
-/// The sample's reader.
-pub fn values() -> Values {
+/// The sample's reader, since 3 May 2025.
+fn values(words: &Words) -> Values {
+    let what = words.say("why.weekly", &[("newsletter", "Example Blog")]);
+    let date = words.date(Timestamp(SLOT.0 - 384 * 86_400_000), site(words).zone);
+    let slots = [("address", "jane@example.com"), ("date", date.as_str()), ("what", &what)];
     Values {
-        why: "You get this because you confirmed jane@example.com on 3 May 2025 for the weekly digest of \
-              Example Blog."
-            .into(),
-        unsubscribe_url: format!("https://news.example.org/s/{TOKEN}/unsubscribe"),
-        manage_url: format!("https://news.example.org/s/{TOKEN}"),
+        why: words.say("why.confirmed", &slots),
+        unsubscribe_url: format!("{}/unsubscribe", manage()),
+        manage_url: manage(),
     }
+}
+
+fn manage() -> String {
+    format!("https://news.example.org/s/{TOKEN}")
 }
 
 const TOKEN: &str = "AAAAAAAAAAcAaF4QwHq3v5xkq2mJr9bTn0Zc8dE";
@@ -69,12 +75,12 @@ const TOKEN: &str = "AAAAAAAAAAcAaF4QwHq3v5xkq2mJr9bTn0Zc8dE";
 /// Friday 22 May 2026, 09:00 in Berlin.
 const SLOT: Timestamp = Timestamp(1_779_433_200_000);
 
-fn site() -> SiteModel {
+fn site(words: &Words) -> SiteModel {
     SiteModel {
         title: "Example Blog".into(),
         url: "https://example.org".into(),
         public_url: "https://news.example.org".into(),
-        language: "en".into(),
+        language: words.language(),
         postal_address: Some("1 Example Street, Example City".into()),
         zone: chrono_tz::Europe::Berlin,
     }
@@ -91,15 +97,15 @@ fn post(title: &str, slug: &str, days: i64, minutes: u32, summary: &str) -> Post
         minutes,
         summary: summary.into(),
         html: String::new(),
-        language: None,
+        language: Some("en".into()),
         authors: vec!["Jane Doe".into()],
         comments_url: None,
     }
 }
 
-fn edition(content: Content, posts: Vec<PostItem>) -> EditionMail {
+fn edition(words: &Words, content: Content, posts: Vec<PostItem>) -> EditionMail {
     EditionMail {
-        site: site(),
+        site: site(words),
         newsletter: "Example Blog".into(),
         number: 42,
         slot: SLOT,
@@ -150,50 +156,50 @@ fn five() -> Vec<PostItem> {
     ]
 }
 
-fn digest() -> EditionMail {
-    edition(Content::Summary, five())
+fn digest(words: &Words) -> EditionMail {
+    edition(words, Content::Summary, five())
 }
 
-fn titles() -> EditionMail {
-    edition(Content::Titles, five())
+fn titles(words: &Words) -> EditionMail {
+    edition(words, Content::Titles, five())
 }
 
-fn one() -> EditionMail {
+fn one(words: &Words) -> EditionMail {
     let mut posts = five();
     posts.truncate(1);
     posts[0].comments_url = Some("https://example.org/2026/05/borrow-checker-notes/#comments".into());
-    edition(Content::Summary, posts)
+    edition(words, Content::Summary, posts)
 }
 
-fn full() -> EditionMail {
-    let mut mail = one();
+fn full(words: &Words) -> EditionMail {
+    let mut mail = one(words);
     mail.content = Content::Full;
     mail.posts[0].html = include_str!("../../templates/samples/post.html").into();
     mail
 }
 
-fn many(count: i64) -> EditionMail {
+fn many(words: &Words, count: i64) -> EditionMail {
     let forty = "Forty words are what most people write when a form asks them for a summary, and so this one has \
                  exactly that many, neither more nor less, to show what an edition of this length weighs when it \
                  travels through the wires.";
     let posts = (1..=count)
         .map(|n| post(&format!("Post number {n} of a busy week"), &format!("busy-week-{n}"), n / 9, 5, forty))
         .collect();
-    edition(Content::Summary, posts)
+    edition(words, Content::Summary, posts)
 }
 
-fn long_title() -> EditionMail {
+fn long_title(words: &Words) -> EditionMail {
     let mut posts = five();
     posts.truncate(2);
     posts[0].title = "On the surprising difficulty of naming a blog post so that it fits the subject of a mail, \
                       the title of a page and the tab of a browser without losing what it was about"
         .into();
     posts[0].authors = vec!["Jane Doe".into(), "Muhammad ibn Musa".into()];
-    edition(Content::Summary, posts)
+    edition(words, Content::Summary, posts)
 }
 
-fn rtl_site(content: Content, posts: Vec<PostItem>) -> EditionMail {
-    let mut mail = edition(content, posts);
+fn rtl_site(words: &Words, content: Content, posts: Vec<PostItem>) -> EditionMail {
+    let mut mail = edition(words, content, posts);
     mail.site.title = "مدونة المثال".into();
     mail.newsletter = mail.site.title.clone();
     mail.site.language = "ar".into();
@@ -210,26 +216,29 @@ fn arabic() -> PostItem {
         "كل سطر يجيب عن ثلاثة أسئلة: من، وأين، ولماذا. ما عليك إلا أن تسأل بهذا الترتيب.",
     );
     post.authors = vec!["ليلى".into()];
+    // Told by its letters.
+    post.language = None;
     post
 }
 
-fn rtl() -> EditionMail {
+fn rtl(words: &Words) -> EditionMail {
     let mut second = arabic();
     second.title = "الهامش جزء من الصفحة".into();
     second.url = "https://example.org/2026/05/margin-ar/".into();
     second.summary = "عن الفراغ وطول السطر، ولماذا لم تعد ستة عشر بكسلًا صغيرة.".into();
     let mut latin = five().remove(0);
     latin.authors = arabic().authors;
-    rtl_site(Content::Summary, vec![arabic(), second, latin])
+    latin.language = None;
+    rtl_site(words, Content::Summary, vec![arabic(), second, latin])
 }
 
-fn rtl_full() -> EditionMail {
+fn rtl_full(words: &Words) -> EditionMail {
     let mut post = arabic();
     post.html = include_str!("../../templates/samples/post-ar.html").into();
-    rtl_site(Content::Full, vec![post])
+    rtl_site(words, Content::Full, vec![post])
 }
 
-fn mixed() -> EditionMail {
+fn mixed(words: &Words) -> EditionMail {
     let mut posts = five();
     posts.truncate(2);
     posts.insert(1, arabic());
@@ -237,11 +246,12 @@ fn mixed() -> EditionMail {
         post("השוליים הם חלק מהעמוד", "margin-he", 3, 5, "על שטח ריק, אורך שורה, ומדוע שישה עשר פיקסלים כבר אינם מעט.");
     hebrew.language = Some("he".into());
     posts.push(hebrew);
-    edition(Content::Summary, posts)
+    edition(words, Content::Summary, posts)
 }
 
-fn cjk() -> EditionMail {
+fn cjk(words: &Words) -> EditionMail {
     let mut mail = edition(
+        words,
         Content::Summary,
         vec![
             post(
@@ -264,13 +274,14 @@ fn cjk() -> EditionMail {
     mail.site.title = "例のブログ".into();
     mail.newsletter = mail.site.title.clone();
     mail.site.language = "ja".into();
+    mail.posts.iter_mut().for_each(|post| post.language = None);
     mail.site.postal_address = None;
     mail
 }
 
 fn confirm(words: &Words) -> Mail {
     let mail = ConfirmMail {
-        site: site(),
+        site: site(words),
         newsletter: "Example Blog".into(),
         cadence: Cadence::Weekly,
         confirm_url: format!("https://news.example.org/confirm/{TOKEN}"),
@@ -281,27 +292,27 @@ fn confirm(words: &Words) -> Mail {
 
 fn already(words: &Words) -> Mail {
     let mail = AlreadyMail {
-        site: site(),
+        site: site(words),
         newsletter: "Example Blog".into(),
         cadence: Cadence::Weekly,
-        manage_url: values().manage_url,
+        manage_url: manage(),
     };
     mail::already(words, &mail)
 }
 
 fn welcome(words: &Words) -> Mail {
     let mail = WelcomeMail {
-        site: site(),
+        site: site(words),
         newsletter: "Example Blog".into(),
         cadence: Cadence::Weekly,
         next: Some(SLOT),
         latest: Some(("Borrow checker notes and 4 more".into(), "https://news.example.org/editions/41".into())),
-        manage_url: values().manage_url,
-        unsubscribe_url: values().unsubscribe_url,
+        manage_url: manage(),
+        unsubscribe_url: values(words).unsubscribe_url,
     };
     mail::welcome(words, &mail)
 }
 
 fn test(words: &Words) -> Mail {
-    mail::test(words, &TestMail { site: site(), at: SLOT, relay: "127.0.0.1:2525".into() })
+    mail::test(words, &TestMail { site: site(words), at: SLOT, relay: "127.0.0.1:2525".into() })
 }

@@ -4,6 +4,7 @@
 use super::email::byline;
 use super::field::Field;
 use super::frame::sender;
+use super::plural::primary;
 use super::sheet::{Look, Row, Sheet};
 use super::words::Words;
 use super::wrap::{COLUMNS, columns, wrap};
@@ -24,7 +25,7 @@ pub fn edition(words: &Words, sheet: &Sheet, subject: &str) -> String {
         }
     }
     if sheet.more > 0 {
-        lines.push(words.count("mail.edition.more", sheet.more, &[]) + ":");
+        lines.push(words.label(&words.count("mail.edition.more", sheet.more, &[])));
         lines.push(sheet.mail.site.archive_url());
         lines.push(String::new());
     }
@@ -39,7 +40,7 @@ fn header(words: &Words, sheet: &Sheet, subject: &str) -> Vec<String> {
     let number = words.number(mail.number);
     let date = words.day(mail.slot, mail.site.zone);
     let about = words.say("mail.edition.line", &[("name", name), ("number", &number), ("date", &date)]);
-    let view = format!("{}: {}", words.say("mail.view", &[]), mail.web_url);
+    let view = format!("{} {}", words.label(&words.say("mail.view", &[])), mail.web_url);
     let view = Some(view).filter(|_| !mail.web_url.is_empty());
     [wrap(title, COLUMNS, 0), wrap(&about, COLUMNS, 0)].into_iter().chain(view).chain([String::new()]).collect()
 }
@@ -69,7 +70,7 @@ fn post(words: &Words, sheet: &Sheet, row: &Row, number: &str) -> Vec<String> {
         if row.look == Look::Full {
             lines.push(String::new());
         }
-        lines.push(format!("{margin}{}:", words.say("mail.post.reply", &[])));
+        lines.push(format!("{margin}{}", words.label(&words.say("mail.post.reply", &[]))));
         lines.push(format!("{margin}{url}"));
     }
     lines.push(String::new());
@@ -79,20 +80,20 @@ fn post(words: &Words, sheet: &Sheet, row: &Row, number: &str) -> Vec<String> {
 fn footer(words: &Words, sheet: &Sheet) -> Vec<String> {
     let site = &sheet.mail.site;
     let links = [
-        (words.say("mail.unsubscribe", &[]), Field::Unsubscribe.mark().to_owned()),
-        (words.say("mail.manage", &[]), Field::Manage.mark().to_owned()),
-        (words.say("mail.feeds", &[]), site.feeds_url()),
+        (words.label(&words.say("mail.unsubscribe", &[])), Field::Unsubscribe.mark().to_owned()),
+        (words.label(&words.say("mail.manage", &[])), Field::Manage.mark().to_owned()),
+        (words.label(&words.say("mail.feeds", &[])), site.feeds_url()),
     ];
     let widest = links.iter().map(|(label, _)| columns(label)).max().unwrap_or_default();
     let mut lines = vec![RULE.to_owned(), Field::Why.mark().to_owned()];
-    lines.extend(links.iter().map(|(label, url)| format!("{label}:{}{url}", " ".repeat(widest - columns(label) + 1))));
+    lines.extend(links.iter().map(|(label, url)| format!("{label}{}{url}", " ".repeat(widest - columns(label) + 1))));
     lines.push(wrap(&sender(words, site), COLUMNS, 0));
     lines
 }
 
 /// Capitals stand for the size of a heading. Turkish and Azeri have two letters i.
 fn capitals(title: &str, language: &str) -> String {
-    if matches!(language.split('-').next(), Some("tr" | "az")) {
+    if matches!(primary(language).as_str(), "tr" | "az") {
         return title.replace('i', "İ").to_uppercase();
     }
     title.to_uppercase()

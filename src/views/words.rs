@@ -1,5 +1,5 @@
 //! The catalogue: every word of mails and pages, by key, with `{name}` slots.
-//! English is embedded; an operator's own file is laid over it.
+//! Five languages are embedded; an operator's own files are laid over them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -7,10 +7,32 @@ use std::sync::{Arc, LazyLock};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::plural::{FORMS, form, primary};
 use crate::domain::Fault;
 use crate::domain::cadence::Cadence;
 
-const ENGLISH: &str = include_str!("../../templates/words/en.toml");
+/// The embedded files, each with the tag of its language; the first one stands
+/// in for every language that has none.
+const FILES: [(&str, &str); 5] = [
+    ("en", include_str!("../../templates/words/en.toml")),
+    ("ar", include_str!("../../templates/words/ar.toml")),
+    ("de", include_str!("../../templates/words/de.toml")),
+    ("es", include_str!("../../templates/words/es.toml")),
+    ("fr", include_str!("../../templates/words/fr.toml")),
+];
+
+/// Those files, read. A test proves that they have no faults.
+static EMBEDDED: LazyLock<Vec<Words>> = LazyLock::new(|| {
+    let mut all: Vec<Words> = Vec::new();
+    for (_, text) in FILES {
+        let base = all.first().map(|english| (*english.0).clone()).unwrap_or_default();
+        let lines = read(text).unwrap_or_default();
+        all.push(Words(Arc::new(
+            base.into_iter().chain(lines.into_iter().map(|line| (line.key, line.value))).collect(),
+        )));
+    }
+    all
+});
 
 /// What faults of a catalogue call their place; a caller that knows the file puts its path there.
 const PLACE: &str = "words";
@@ -29,28 +51,36 @@ struct Line {
 impl Words {
     /// The embedded English words.
     pub fn english() -> Self {
-        // A test proves that the embedded file has no faults.
-        static WORDS: LazyLock<Words> = LazyLock::new(|| {
-            let lines = read(ENGLISH).unwrap_or_default();
-            Words(Arc::new(lines.into_iter().map(|line| (line.key, line.value)).collect()))
-        });
-        WORDS.clone()
+        Self::of("en")
     }
 
-    /// An operator's own words laid over the English ones.
+    /// The embedded words of a language by its BCP 47 tag; English for one that has none.
+    pub fn of(language: &str) -> Self {
+        let found = Self::languages().position(|tag| tag == primary(language));
+        EMBEDDED[found.unwrap_or_default()].clone()
+    }
+
+    /// Tags of the embedded languages.
+    pub fn languages() -> impl Iterator<Item = &'static str> {
+        FILES.into_iter().map(|(tag, _)| tag)
+    }
+
+    /// An operator's own words laid over the embedded ones of the language they
+    /// say they are in.
     ///
     /// # Errors
     /// Every fault of the file: an unknown key or slot, named with the nearest
     /// known one; a value that is no text or not one line; lists of months or
     /// weekdays of the wrong length.
     pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
-        let english = Self::english();
         let lines = read(text)?;
-        let faults: Vec<Fault> = lines.iter().filter_map(|line| english.fault(line)).collect();
+        let said = lines.iter().find(|line| line.key == "language").map_or("en", |line| &line.value);
+        let embedded = Self::of(said);
+        let faults: Vec<Fault> = lines.iter().filter_map(|line| embedded.fault(line)).collect();
         if !faults.is_empty() {
             return Err(faults);
         }
-        let mut all = (*english.0).clone();
+        let mut all = (*embedded.0).clone();
         all.extend(lines.into_iter().map(|line| (line.key, line.value)));
         Ok(Self(Arc::new(all)))
     }
@@ -70,11 +100,19 @@ impl Words {
         said
     }
 
-    /// The words for a count: `key.one` for 1, else `key.other`; `{n}` is the number.
+    /// The words for a count: `key.one`, `key.few` and so on, by the plural rules
+    /// of the language, `key.other` where a form is not written; `{n}` is the number.
     pub fn count(&self, key: &str, n: usize, slots: &[(&str, &str)]) -> String {
         let number = self.number(i64::try_from(n).unwrap_or(i64::MAX));
         let all: Vec<(&str, &str)> = slots.iter().copied().chain([("n", number.as_str())]).collect();
-        self.say(&format!("{key}.{}", if n == 1 { "one" } else { "other" }), &all)
+        let wished = format!("{key}.{}", form(&self.language(), n as u64));
+        let key = if self.0.contains_key(&wished) { wished } else { format!("{key}.other") };
+        self.say(&key, &all)
+    }
+
+    /// A label before what it names: `Unsubscribe:`.
+    pub fn label(&self, label: &str) -> String {
+        self.say("mail.label", &[("label", label)])
     }
 
     /// The language these words are in, a BCP 47 tag.
@@ -107,7 +145,7 @@ impl Words {
     /// What is wrong with one line of an operator's file, if anything.
     fn fault(&self, line: &Line) -> Option<Fault> {
         let fault = |reason: String| Fault::new(PLACE, reason).at_line(line.number);
-        let Some(known) = self.0.get(&line.key) else {
+        let Some(known) = self.0.get(&line.key).or_else(|| self.0.get(&general(&line.key)?)) else {
             let nearest = nearest(&line.key, self.0.keys().map(String::as_str));
             return Some(with_nearest(fault(format!("no such key: `{}`", line.key)), "key", nearest));
         };
@@ -125,6 +163,12 @@ impl Words {
         let reason = format!("no such slot in `{}`: `{{{unknown}}}`", line.key);
         Some(with_nearest(fault(reason), "slot", nearest(unknown, known.into_iter())))
     }
+}
+
+/// The key of the form every language has, for a key of another plural form.
+fn general(key: &str) -> Option<String> {
+    let (stem, form) = key.rsplit_once('.')?;
+    FORMS.contains(&form).then(|| format!("{stem}.other"))
 }
 
 fn with_nearest(fault: Fault, what: &str, nearest: Option<&str>) -> Fault {
@@ -216,6 +260,7 @@ fn flatten(prefix: &str, table: &DeTable<'_>, found: &mut impl FnMut(String, &Sp
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::views::plural::forms;
     use std::collections::BTreeSet;
     use std::path::Path;
 
@@ -227,11 +272,49 @@ mod tests {
     }
 
     #[test]
-    fn an_operators_words_are_laid_over_the_english_ones() {
-        let words = Words::parse("language = \"de\"\n[cadence]\nweekly = \"Wöchentlich\"").unwrap();
-        assert_eq!(words.cadence(Cadence::Weekly), "Wöchentlich");
-        assert_eq!(words.cadence(Cadence::Daily), "Daily");
-        assert_eq!(words.language(), "de");
+    fn an_operators_words_are_laid_over_those_of_their_language() {
+        let own =
+            |language: &str| Words::parse(&format!("language = \"{language}\"\n[cadence]\nweekly = \"W\"")).unwrap();
+        let said = |words: &Words| [Cadence::Weekly, Cadence::Daily].map(|cadence| words.cadence(cadence));
+        assert_eq!(said(&own("de-AT")), ["W", "Täglich"]);
+        assert_eq!(own("de-AT").language(), "de-AT");
+        assert_eq!(said(&own("nl")), ["W", "Daily"], "English where there is nothing else");
+        let polish = "language = \"pl\"\n[page.wait.minutes]\nfew = \"{n} minuty\"\nmany = \"{n} minut\"";
+        let polish = Words::parse(polish).unwrap();
+        assert_eq!(["page.wait.minutes"; 2].map(|key| polish.count(key, 3, &[])), ["3 minuty"; 2]);
+        assert!(
+            Words::parse("[page.wait.minutes]\nfew = \"{m}\"").is_err()
+                && Words::parse("[cadence]\nfew = \"\"").is_err()
+        );
+    }
+
+    #[test]
+    fn every_language_says_everything_with_every_slot_and_every_plural_form() {
+        let english = Words::english();
+        for (tag, text) in FILES {
+            let own: BTreeMap<String, String> =
+                read(text).unwrap().into_iter().map(|line| (line.key, line.value)).collect();
+            assert_eq!(own["language"], tag);
+            for (key, value) in english.0.iter() {
+                let stem = key.strip_suffix(".other").filter(|stem| own.contains_key(&format!("{stem}.one")));
+                let keys: Vec<String> = match (stem, key.strip_suffix(".one")) {
+                    (Some(stem), _) => forms(tag).iter().map(|form| format!("{stem}.{form}")).collect(),
+                    (None, Some(_)) => continue,
+                    (None, None) => vec![key.clone()],
+                };
+                let all: BTreeSet<&str> = slots(value).collect();
+                for key in keys {
+                    let Some(said) = own.get(&key) else { panic!("{tag} has no `{key}`") };
+                    // A number may be said in words: `two more`.
+                    let missing: Vec<_> =
+                        all.iter().filter(|slot| **slot != "n" && !slots(said).any(|s| s == **slot)).collect();
+                    assert!(
+                        missing.is_empty() && !said.trim().is_empty() || key == "number.thousands",
+                        "{tag}: `{key}` leaves out {missing:?}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]
@@ -258,9 +341,12 @@ mod tests {
 
     #[test]
     fn the_embedded_words_have_no_faults() {
-        let lines = read(ENGLISH).unwrap();
-        assert!(lines.iter().all(|line| Words::english().fault(line).is_none()));
-        assert!(!ENGLISH.to_lowercase().replace("never\n## write \"delivered\"", "").contains("delivered"));
+        for (tag, text) in FILES {
+            let faults: Vec<_> = read(text).unwrap().iter().filter_map(|line| Words::english().fault(line)).collect();
+            assert!(faults.is_empty(), "{tag}: {faults:?}");
+        }
+        let (_, english) = FILES[0];
+        assert!(!english.to_lowercase().replace("never\n## write \"delivered\"", "").contains("delivered"));
     }
 
     /// A key the code says, and the names of the slots given with it when they are listed in place.

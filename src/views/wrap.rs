@@ -4,12 +4,13 @@
 pub const COLUMNS: usize = 72;
 
 /// Fills lines of at most `width` columns, each after `indent` spaces, which
-/// count. Words are never broken (an address must stay whole), except between
+/// count. Words are never broken (an address must stay whole), nor at a no-break space, except between
 /// the wide characters of scripts that write without spaces. Without a newline
 /// at the end; empty for a text of no words.
 pub fn wrap(text: &str, width: usize, indent: usize) -> String {
     let mut lines: Vec<(String, usize)> = Vec::new();
-    for word in text.split_whitespace() {
+    let breaks = |c: char| c.is_whitespace() && !matches!(c, '\u{a0}' | '\u{202f}');
+    for word in text.split(breaks).filter(|word| !word.is_empty()) {
         for (i, piece) in breakable(word).into_iter().enumerate() {
             let columns = columns(piece);
             let gap = usize::from(i == 0);
@@ -73,6 +74,7 @@ mod tests {
         let text = "One two three https://example.org/a/very/long/address four";
         assert_eq!(wrap(text, 12, 2), "  One two\n  three\n  https://example.org/a/very/long/address\n  four");
         assert_eq!(wrap(" \n ", 10, 3), "");
+        assert_eq!(wrap("Qui est\u{a0}?", 8, 0), "Qui\nest\u{a0}?");
     }
 
     #[test]
