@@ -18,6 +18,8 @@ use crate::transport::Transport;
 use crate::transport::dkim::Signer;
 use crate::views::model::SiteModel;
 use crate::views::pages;
+use crate::views::style::Style;
+use crate::views::tokens;
 use crate::views::words::Words;
 
 /// The only clock a task or handler sees.
@@ -159,6 +161,7 @@ impl Context {
             language: self.settings.site.language.clone(),
             postal_address: self.settings.site.postal_address.clone(),
             zone: self.settings.site.timezone,
+            style: Arc::clone(&self.looks.mail),
         }
     }
 }
@@ -184,14 +187,20 @@ pub struct Looks {
     pub icon: String,
     /// `feed.css`
     pub feed_css: String,
+    /// The style sheets of mails.
+    pub mail: Arc<Style>,
+    /// The logo, when there is one: media type and bytes.
+    pub logo: Option<(&'static str, Vec<u8>)>,
 }
 
 impl Default for Looks {
     fn default() -> Self {
         Self {
-            page_css: pages::style_sheet().to_owned(),
+            page_css: tokens::fill(pages::STYLES),
             icon: pages::ICON.to_owned(),
             feed_css: feeds::STYLESHEET.to_owned(),
+            mail: Style::usual(),
+            logo: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use postroom::views::field::Field;
 use postroom::views::mail::{self, MOST, Mail, encoded};
 use postroom::views::model::{Content, EditionMail, PostItem, SiteModel};
 use postroom::views::samples::{SAMPLES, Sample};
+use postroom::views::style::Style;
 use postroom::views::words::Words;
 use postroom::views::wrap::{COLUMNS, columns};
 
@@ -62,8 +63,12 @@ fn both_parts_have_the_same_links() {
             .iter()
             .filter_map(|tag| tag.get("href").filter(|url| !url.starts_with('#')).map(unescape))
             .collect();
-        let text: BTreeSet<String> =
-            mail.text.split_whitespace().filter(|word| word.starts_with("https://")).map(str::to_owned).collect();
+        let text: BTreeSet<String> = mail
+            .text
+            .split_whitespace()
+            .filter(|word| word.starts_with("https://") || word.starts_with("mailto:"))
+            .map(str::to_owned)
+            .collect();
         assert_eq!(html, text, "{name}");
     });
 }
@@ -172,7 +177,8 @@ fn nothing_runs_nothing_is_fetched_but_pictures_and_no_personal_field_is_left() 
         }
         for tag in tags(&mail.html) {
             let url = tag.get("href").or(tag.get("src")).unwrap_or("#");
-            assert!(url.starts_with("https://") || url.starts_with('#'), "{name}: {url}");
+            let known = ["https://", "mailto:", "#"];
+            assert!(known.iter().any(|scheme| url.starts_with(scheme)), "{name}: {url}");
         }
         let length = mail.subject.chars().count();
         assert!((10..=78).contains(&length), "{name}: subject of {length}");
@@ -183,7 +189,11 @@ fn nothing_runs_nothing_is_fetched_but_pictures_and_no_personal_field_is_left() 
 #[test]
 fn text_stays_inside_72_columns_except_for_addresses_and_code() {
     each(|name, mail| {
-        for line in mail.text.lines().filter(|line| !line.contains("https://") && !line.starts_with("    ")) {
+        for line in mail
+            .text
+            .lines()
+            .filter(|line| !line.contains("https://") && !line.contains("mailto:") && !line.starts_with("    "))
+        {
             assert!(columns(line) <= COLUMNS, "{name}: {line}");
         }
         assert!(mail.text.ends_with('\n') && !mail.text.contains("\n\n\n"), "{name}");
@@ -211,7 +221,7 @@ fn large(posts: usize, summary: usize) -> EditionMail {
         html: "<p>word word word</p>".repeat(summary),
         language: None,
         authors: Vec::new(),
-        comments_url: None,
+        reply_url: None,
     };
     EditionMail {
         site: SiteModel {
@@ -221,6 +231,7 @@ fn large(posts: usize, summary: usize) -> EditionMail {
             language: "en".into(),
             postal_address: None,
             zone: chrono_tz::UTC,
+            style: Style::usual(),
         },
         newsletter: "Example Blog".into(),
         number: 1,
@@ -292,7 +303,7 @@ fn no_content_can_forge_a_personal_field() {
             );
             post.authors = vec![forged.clone()];
             post.language = Some(forged.clone());
-            post.comments_url = Some(format!("https://e.org/{forged}"));
+            post.reply_url = Some(format!("https://e.org/{forged}"));
         }
         let (plain, evil) = (EditionMail { content, ..plain }, EditionMail { content, ..evil });
         let (plain, evil) = (mail::edition(&words, &plain), mail::edition(&words, &evil));

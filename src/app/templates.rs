@@ -3,44 +3,150 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use walkdir::WalkDir;
 
 use crate::context::Looks;
 use crate::domain::Fault;
-use crate::settings::{Settings, secrets};
+use crate::settings::{Settings, Templates, secrets};
+use crate::views::pages;
 use crate::views::plural::primary;
-use crate::views::tokens;
+use crate::views::style::{LOGOS, Logo, MOST, Sheets, Style};
+use crate::views::tokens::{self, Accent};
 use crate::views::words::Words;
 
-/// What a folder may hold beside its words.
-const FILES: [&str; 3] = ["page.css", "icon.svg", "feed.css"];
+/// What a folder may hold beside its words and a logo.
+const FILES: [&str; 8] = [
+    "page.css",
+    "icon.svg",
+    "feed.css",
+    "mail.css",
+    "mail-edition.css",
+    "mail-full.css",
+    "mail-post.css",
+    "mail-parts.css",
+];
 /// Where the words are, one file a language.
 const WORDS: &str = "words";
+/// A logo of more bytes keeps readers on the road waiting.
+const LOGO: usize = 100_000;
 
 /// Reads the folder of `templates.path`; without one, everything is embedded.
 ///
 /// # Errors
 /// Every fault: a file of another name, an unknown key or slot of the words, an
-/// unknown token of a style sheet, what cannot be read.
+/// unknown token of a style sheet, a colour that cannot be read, what cannot be read at all.
 pub fn read(settings: &Settings) -> Result<(Words, Looks), Vec<Fault>> {
-    let (mut words, mut looks) = (Words::of(&settings.site.language), Looks::default());
-    let Some(folder) = &settings.templates.path else { return Ok((words, looks)) };
-    let mut faults = strangers(folder)?;
+    let mut faults = Vec::new();
+    let accent = accent(&settings.templates, &mut faults);
+    let Some(folder) = &settings.templates.path else {
+        let looks = dressed(plain(), &Sheets::default(), &accent, None);
+        return if faults.is_empty() { Ok((Words::of(&settings.site.language), looks)) } else { Err(faults) };
+    };
+    faults.extend(strangers(folder)?);
+    let (mut words, mut looks, mut sheets) = (Words::of(&settings.site.language), plain(), Sheets::default());
     let chosen = words_file(folder, &settings.site.language);
-    if let Some(css) = laid(&folder.join("page.css"), &mut faults, style) {
-        looks.page_css = css;
+    let styles = [
+        ("page.css", &mut looks.page_css),
+        ("mail.css", &mut sheets.mail),
+        ("mail-edition.css", &mut sheets.edition),
+        ("mail-full.css", &mut sheets.full),
+        ("mail-post.css", &mut sheets.post),
+        ("mail-parts.css", &mut sheets.parts),
+    ];
+    for (name, css) in styles {
+        if let Some(own) = laid(&folder.join(name), &mut faults, style) {
+            *css = own;
+        }
     }
-    if let Some(svg) = laid(&folder.join("icon.svg"), &mut faults, Ok) {
-        looks.icon = svg;
-    }
-    if let Some(css) = laid(&folder.join("feed.css"), &mut faults, Ok) {
-        looks.feed_css = css;
+    for (name, text) in [("icon.svg", &mut looks.icon), ("feed.css", &mut looks.feed_css)] {
+        if let Some(own) = laid(&folder.join(name), &mut faults, Ok) {
+            *text = own;
+        }
     }
     if let Some(own) = laid(&chosen, &mut faults, |text| own_words(&chosen, &text)) {
         words = own;
     }
-    if faults.is_empty() { Ok((words, looks)) } else { Err(faults) }
+    faults.extend(unfit(&sheets, &accent, folder));
+    let logo = logo(folder, &mut faults);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    Ok((words, dressed(looks, &sheets, &accent, logo)))
+}
+
+/// Everything as it is embedded, no colours filled in yet.
+fn plain() -> Looks {
+    Looks { page_css: pages::STYLES.to_owned(), ..Looks::default() }
+}
+
+/// The colours of links and buttons; a colour that cannot be read is told with the nearest that can.
+fn accent(templates: &Templates, faults: &mut Vec<Fault>) -> Accent {
+    let made = Accent::of(templates.accent.as_deref(), templates.accent_dark.as_deref());
+    made.unwrap_or_else(|faint| {
+        faults.extend(faint.into_iter().map(|faint| {
+            let key = if faint.on == "white" { "templates.accent" } else { "templates.accent_dark" };
+            let reason = format!("{} has contrast {:.1} on {}, needs 4.5", faint.colour, faint.contrast, faint.on);
+            Fault::new(key, reason).with_help(format!("nearest shade that passes is {}", faint.nearest))
+        }));
+        Accent::default()
+    })
+}
+
+/// Everything in the accent colours.
+fn dressed(looks: Looks, sheets: &Sheets, accent: &Accent, logo: Option<(Logo, Vec<u8>)>) -> Looks {
+    let (picture, bytes) = logo.unzip();
+    let kind = picture.as_ref().and_then(|logo| LOGOS.into_iter().find(|(path, _)| *path == logo.path));
+    let style = Style::new(sheets, accent).unwrap_or_default();
+    Looks {
+        page_css: accent.fill(&looks.page_css),
+        mail: Arc::new(Style { picture, ..style }),
+        logo: kind.map(|(_, kind)| kind).zip(bytes),
+        ..looks
+    }
+}
+
+/// What is wrong with the style sheets of mails as a whole.
+fn unfit(sheets: &Sheets, accent: &Accent, folder: &Path) -> Option<Fault> {
+    let fault = |name: &str, reason: String| Fault::new(folder.join(name).display().to_string(), reason);
+    match Style::new(sheets, accent) {
+        Err(part) => {
+            let help = "its rules are cell, h1, h2, meta, foot, name, logo, link, title, quiet, button, rule";
+            Some(fault("mail-parts.css", format!("no such part: `{part}`")).with_help(help))
+        }
+        Ok(style) => {
+            let bytes = style.head.concat().len();
+            let reason =
+                format!("the style sheets in the head of a mail have {bytes} bytes; Gmail drops all from {MOST}");
+            (bytes > MOST).then(|| fault("mail.css", reason))
+        }
+    }
+}
+
+/// The picture for the top of mails: the first there is of [`LOGOS`].
+fn logo(folder: &Path, faults: &mut Vec<Fault>) -> Option<(Logo, Vec<u8>)> {
+    let (path, file) =
+        LOGOS.into_iter().map(|(path, _)| (path, folder.join(&path[1..]))).find(|(_, file)| file.is_file())?;
+    let mut wrong = |reason: String| faults.push(Fault::new(file.display().to_string(), reason));
+    let bytes = match fs::read(&file) {
+        Ok(bytes) if bytes.len() > LOGO => {
+            wrong(format!("this logo has {} bytes; {LOGO} are enough", bytes.len()));
+            return None;
+        }
+        Ok(bytes) => bytes,
+        Err(error) => {
+            wrong(secrets::plain(&error));
+            return None;
+        }
+    };
+    match imagesize::blob_size(&bytes) {
+        Ok(size) => Some((Logo::new(path, size.width, size.height), bytes)),
+        Err(_) => {
+            wrong("this is no picture".into());
+            None
+        }
+    }
 }
 
 /// What a file holds, read by `take`, when there is such a file; faults get its path.
@@ -86,7 +192,7 @@ fn style(css: String) -> Result<String, Vec<Fault>> {
             Fault::new("", format!("no such token: `{call}`")).at_line(line).with_help(help)
         })
         .collect();
-    if faults.is_empty() { Ok(tokens::fill(&css)) } else { Err(faults) }
+    if faults.is_empty() { Ok(css) } else { Err(faults) }
 }
 
 /// Files that nothing here would read. Hidden files and an editor's copies are nobody's business.
@@ -103,8 +209,12 @@ fn strangers(folder: &Path) -> Result<Vec<Fault>, Vec<Fault>> {
         })?;
         let path = entry.path().strip_prefix(folder).unwrap_or(entry.path());
         let is_words = path.parent() == Some(Path::new(WORDS)) && path.extension().is_some_and(|end| end == "toml");
-        if entry.file_type().is_file() && !is_words && !FILES.iter().any(|known| path == Path::new(known)) {
-            let help = format!("there is {} and {WORDS}/LANGUAGE.toml", FILES.join(", "));
+        let logos = LOGOS.iter().map(|(logo, _)| &logo[1..]);
+        if entry.file_type().is_file()
+            && !is_words
+            && !FILES.into_iter().chain(logos).any(|known| path == Path::new(known))
+        {
+            let help = format!("there is {}, logo.png (.jpg, .gif) and {WORDS}/LANGUAGE.toml", FILES.join(", "));
             strangers.push(Fault::new(entry.path().display().to_string(), "no such template").with_help(help));
         }
     }
@@ -115,6 +225,15 @@ fn strangers(folder: &Path) -> Result<Vec<Fault>, Vec<Fault>> {
 mod tests {
     use super::*;
 
+    fn settings(folder: &Path, language: &str, more: &str) -> Settings {
+        let text = format!(
+            "[site]\ntitle = \"t\"\nurl = \"https://e.test\"\nlanguage = \"{language}\"\n[http]\n\
+             public_url = \"https://n.test\"\n[mail]\nfrom = \"a@e.test\"\n[templates]\npath = \"{}\"\n{more}",
+            folder.display()
+        );
+        Settings::parse(&text, folder, &Default::default()).unwrap()
+    }
+
     fn with(files: &[(&str, &str)], language: &str) -> Result<(Words, Looks), Vec<String>> {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
@@ -122,11 +241,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let text = format!(
-            "[site]\ntitle = \"t\"\nurl = \"https://e.test\"\nlanguage = \"{language}\"\n[http]\n\
-             public_url = \"https://n.test\"\n[mail]\nfrom = \"a@e.test\"\n[templates]\npath = \"own\"\n"
-        );
-        let settings = Settings::parse(&text, folder.path(), &Default::default()).unwrap();
+        let settings = settings(&folder.path().join("own"), language, "");
         let told = |fault: Fault| fault.to_string().replace(&format!("{}/", folder.path().display()), "");
         read(&settings).map_err(|faults| faults.into_iter().map(told).collect())
     }
@@ -137,6 +252,38 @@ mod tests {
         assert_eq!(looks.page_css, "a { color: #0b57d0 }");
         assert_eq!((looks.feed_css, looks.icon), (Looks::default().feed_css, Looks::default().icon));
         assert_eq!(words, Words::english());
+    }
+
+    #[test]
+    fn an_accent_reaches_mails_and_pages_and_one_that_cannot_be_read_is_told_with_the_nearest_that_can() {
+        let with_accent = |more: &str| read(&settings(Path::new("."), "en", more));
+        let (_, looks) = with_accent("accent = \"#B3261E\"\n").unwrap();
+        assert!(looks.mail.button.contains("background:#b3261e") && looks.mail.head[0].contains(".a{color:#"));
+        assert!(looks.page_css.contains("#b3261e") && !looks.page_css.contains("#0b57d0"));
+        let faults = with_accent("accent = \"#7fb8ff\"\n").unwrap_err();
+        assert_eq!(faults[0].to_string(), "templates.accent: #7fb8ff has contrast 2.1 on white, needs 4.5");
+        assert!(faults[0].help.as_ref().unwrap().starts_with("nearest shade that passes is #"));
+    }
+
+    #[test]
+    fn mails_wear_the_operators_logo_and_style_sheets() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+        own("logo.png", include_bytes!("../cli/demo/posts/window.png"));
+        own("mail-parts.css", b"h1 { font-size: 30px }");
+        own("mail.css", b".b { background: dark(bg) }");
+        let with_files = || read(&settings(folder.path(), "en", ""));
+        let (_, looks) = with_files().unwrap();
+        let picture = looks.mail.picture.clone().unwrap();
+        assert_eq!((picture.path, picture.height, looks.logo.unwrap().0), ("/logo.png", 56, "image/png"));
+        assert_eq!((looks.mail.h1.as_str(), looks.mail.head[0].as_str()), ("font-size:30px", ".b{background:#15181c}"));
+        own("mail-parts.css", b"h7 {}");
+        own("mail.css", "a".repeat(20_000).as_bytes());
+        own("logo.png", b"none");
+        let told: Vec<String> = with_files().unwrap_err().into_iter().map(|fault| fault.reason).collect();
+        assert_eq!(told, ["no such part: `h7`", "this is no picture"]);
+        own("mail-parts.css", b"");
+        assert!(with_files().unwrap_err()[0].reason.contains("Gmail drops all from 16000"));
     }
 
     #[test]

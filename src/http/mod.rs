@@ -31,6 +31,7 @@ use crate::domain::time::Span;
 use crate::domain::token::{Purpose, Token};
 use crate::feeds::{Asset, SITEMAP_PATH};
 use crate::views::pages::Site;
+use crate::views::style::LOGOS;
 
 pub use intake::{BODY_LIMIT, Peer};
 pub use server::serve;
@@ -60,6 +61,7 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/editions/{number}", get(reading::edition))
         .route("/feeds", get(following::feeds))
         .merge(feeds(&web))
+        .merge(LOGOS.iter().fold(Router::new(), |routes, (path, _)| routes.route(path, get(following::file))))
         .route("/page.css", get(following::file))
         .route("/icon.svg", get(following::file))
         .route("/robots.txt", get(following::file))
@@ -105,6 +107,8 @@ impl Web {
         };
         let css = file("/page.css", "text/css; charset=utf-8", &ctx.looks.page_css);
         let icon = file("/icon.svg", "image/svg+xml", &ctx.looks.icon);
+        let logo = ctx.looks.mail.picture.as_ref().zip(ctx.looks.logo.as_ref());
+        let logo = logo.and_then(|(logo, (kind, bytes))| Some((logo.path, Asset::new(kind, bytes.clone(), now).ok()?)));
         let robots = file("/robots.txt", "text/plain; charset=utf-8", &robots(&ctx.settings.http.public_url));
         Self {
             ctx,
@@ -114,7 +118,7 @@ impl Web {
             // feed of the site, stays far below. Once a second, on and on, is a mistake.
             polls: limit::Limiter::lenient(1_000, Span::seconds(5)),
             library: library::Library::default(),
-            files: [css, icon, robots].into_iter().flatten().collect(),
+            files: [css, icon, robots, logo].into_iter().flatten().collect(),
         }
     }
 

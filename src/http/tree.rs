@@ -11,6 +11,7 @@ use super::reading::address_of;
 use crate::context::Context;
 use crate::domain::Timestamp;
 use crate::feeds::{Catalogue, Kind};
+use crate::views::style::LOGOS;
 
 /// No page is larger: posts have at most a few megabytes.
 const LARGEST: usize = 64 << 20;
@@ -24,6 +25,7 @@ pub fn pages(ctx: &Context, catalogue: &Catalogue) -> Vec<String> {
         ["/", "/archive", "/feeds", "/editions", "/page.css", "/icon.svg", "/robots.txt", NOT_FOUND]
             .map(str::to_owned)
             .into();
+    pages.extend(ctx.looks.mail.picture.iter().map(|logo| logo.path.to_owned()));
     let zone = ctx.settings.site.timezone;
     let year = |date: Timestamp| date.in_zone(zone).format("%-Y").to_string();
     let folders = catalogue.shelves.iter().filter(|shelf| matches!(shelf.kind, Kind::Topic | Kind::Author));
@@ -60,7 +62,8 @@ pub async fn page(router: &Router, path: &str) -> Option<Vec<u8>> {
 /// The file a page is kept in: a static host shows `archive/index.html` for `/archive`.
 pub fn file_of(path: &str) -> String {
     let path = path.trim_start_matches('/');
-    let is_file = ["page.css", "icon.svg", "robots.txt"].contains(&path);
+    let is_logo = LOGOS.iter().any(|(logo, _)| logo.trim_start_matches('/') == path);
+    let is_file = is_logo || ["page.css", "icon.svg", "robots.txt"].contains(&path);
     match path {
         "" => "index.html".to_owned(),
         _ if is_file => path.to_owned(),

@@ -308,6 +308,10 @@ pub struct Feeds {
 pub struct Templates {
     /// The operator's own versions.
     pub path: Option<PathBuf>,
+    /// Colour of links and buttons on white, `#rrggbb`.
+    pub accent: Option<String>,
+    /// The same on near black.
+    pub accent_dark: Option<String>,
 }
 
 /// `[keys]`

@@ -167,8 +167,11 @@ fn feeds(reader: &Reader<'_>) -> Option<Feeds> {
 }
 
 fn templates(reader: &Reader<'_>) -> Option<Templates> {
-    let path = reader.section("templates", "templates").may("path", values::line)?;
-    Some(Templates { path: path.map(|path| reader.sheet.resolve(&path)) })
+    let section = reader.section("templates", "templates");
+    let path = section.may("path", values::line);
+    let accent = section.may("accent", values::colour);
+    let accent_dark = section.may("accent_dark", values::colour);
+    Some(Templates { path: path?.map(|path| reader.sheet.resolve(&path)), accent: accent?, accent_dark: accent_dark? })
 }
 
 fn keys(reader: &Reader<'_>) -> Option<Keys> {

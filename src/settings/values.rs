@@ -192,6 +192,17 @@ pub fn comments(raw: &Raw<'_>) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
+/// A colour as `#rrggbb`.
+pub fn colour(raw: &Raw<'_>) -> Result<String, Wrong> {
+    let text = raw.text()?;
+    let is_colour = text.strip_prefix('#').is_some_and(|d| d.len() == 6 && d.bytes().all(|b| b.is_ascii_hexdigit()));
+    if is_colour {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(Wrong::with_help("it is not a colour", "write it as #0b57d0"))
+    }
+}
+
 /// Hours of the day in which no edition is handed over.
 pub fn quiet_hours(raw: &Raw<'_>) -> Result<QuietHours, Wrong> {
     Ok(raw.text()?.parse::<QuietHours>()?)

@@ -14,7 +14,7 @@ use crate::domain::{Cadence, Newsletter, Post, Timestamp};
 use crate::store::{PublicCopy, Seal, SealOutcome, SealVariant, Store, Trouble};
 use crate::telemetry;
 use crate::views::mail::{self, Mail};
-use crate::views::model::{Content, EditionMail, Extent, PostItem};
+use crate::views::model::{Content, EditionMail, Extent, PostItem, Reply};
 
 use super::Step;
 
@@ -243,22 +243,46 @@ async fn hold_reason(
 
 /// Renders one variant of a plan as edition `number`.
 pub fn render(ctx: &Context, plan: &Plan<'_>, variant: &PlannedVariant, number: i64) -> Mail {
-    let comments = ctx.settings.mail.comments_url.as_deref();
-    let posts = variant.posts.iter().map(|post| PostItem::of(post, comments)).collect();
+    let posts = variant.posts.iter().map(|post| PostItem::of(post, reply(ctx))).collect();
     let has_page = variant.posts.iter().any(|post| post.entry.send.reach.is_in_feeds());
     mail::edition(&ctx.words, &model(ctx, plan, number, posts, has_page))
 }
 
+/// A mail that an inbox would cut, though everything that may be shortened is,
+/// waits for the operator.
+pub fn too_large(mail: &Mail) -> Option<String> {
+    let size = mail.encoded();
+    (size > mail::REFUSED).then(|| {
+        format!(
+            "its mail takes {} KB, a post in it can be read nowhere else, and Gmail hides what is beyond 102 KB, the link \
+             to unsubscribe first",
+            size / 1_000
+        )
+    })
+}
+
 /// What everybody may see of that edition: `None` when nothing of it.
 fn public_copy(ctx: &Context, plan: &Plan<'_>, variant: &PlannedVariant, number: i64) -> Option<PublicCopy> {
-    let comments = ctx.settings.mail.comments_url.as_deref();
-    let posts: Vec<_> = variant.posts.iter().filter_map(|post| PostItem::of_everybody(post, comments)).collect();
-    let is_same = posts.len() == variant.posts.len() && posts.iter().all(|post| post.extent == Extent::AsWished);
+    let reply = reply(ctx);
+    let posts: Vec<_> = variant.posts.iter().filter_map(|post| PostItem::of_everybody(post, reply)).collect();
+    let is_same = posts.len() == variant.posts.len()
+        && posts.iter().all(|post| post.extent == Extent::AsWished)
+        // At the foot of several posts it is left out anyway.
+        && (posts.len() > 1 || posts.iter().all(|post| post.reply_url.is_some()));
     if posts.is_empty() {
         return None;
     }
     let mail = mail::edition(&ctx.words, &model(ctx, plan, number, posts, true));
     Some(PublicCopy { subject: mail.subject, html: (!is_same).then_some(mail.html) })
+}
+
+/// Where readers reply: in the comments, else by mail.
+fn reply(ctx: &Context) -> Reply<'_> {
+    let mail = &ctx.settings.mail;
+    match &mail.comments_url {
+        Some(pattern) => Reply::Comments(pattern),
+        None => Reply::Mail(mail.reply_to.as_ref().unwrap_or(&mail.from)),
+    }
 }
 
 fn model(ctx: &Context, plan: &Plan<'_>, number: i64, posts: Vec<PostItem>, has_page: bool) -> EditionMail {
@@ -296,7 +320,7 @@ pub async fn seal(
             SealOutcome::Sealed(audience) => {
                 let edition = ctx.store.edition(number).await?.context("a sealed edition is there")?;
                 telemetry::edition_sealed(&edition, plan.variants.len());
-                if let Some(reason) = &plan.held {
+                if let Some(reason) = &seal.reason {
                     telemetry::edition_held(number, reason);
                 }
                 ctx.wake.outbox.notify_one();
@@ -311,15 +335,14 @@ pub async fn seal(
 }
 
 fn to_seal(ctx: &Context, plan: &Plan<'_>, number: i64, next_slot: Option<Timestamp>, now: Timestamp) -> Seal {
-    let variants = plan.variants.iter().map(|variant| {
-        let mail = render(ctx, plan, variant, number);
-        SealVariant {
-            subject: mail.subject,
-            html: mail.html,
-            text: mail.text,
-            posts: variant.posts.iter().map(|post| post.id).collect(),
-            groups: variant.groups.clone(),
-        }
+    let mails: Vec<Mail> = plan.variants.iter().map(|variant| render(ctx, plan, variant, number)).collect();
+    let held = plan.held.clone().or_else(|| mails.iter().find_map(too_large));
+    let variants = plan.variants.iter().zip(mails).map(|(variant, mail)| SealVariant {
+        subject: mail.subject,
+        html: mail.html,
+        text: mail.text,
+        posts: variant.posts.iter().map(|post| post.id).collect(),
+        groups: variant.groups.clone(),
     });
     Seal {
         number,
@@ -327,8 +350,8 @@ fn to_seal(ctx: &Context, plan: &Plan<'_>, number: i64, next_slot: Option<Timest
         cadence: plan.wanted.cadence,
         slot: plan.wanted.slot,
         newest_seq: plan.wanted.newest_seq,
-        state: if plan.held.is_some() { State::Held } else { State::Sending },
-        reason: plan.held.clone(),
+        state: if held.is_some() { State::Held } else { State::Sending },
+        reason: held,
         variants: variants.collect(),
         public: plan.variants.first().and_then(|variant| public_copy(ctx, plan, variant, number)),
         groups: plan.groups.clone(),

@@ -4,9 +4,10 @@ use maud::{Markup, PreEscaped, html};
 
 use super::direction::Direction;
 use super::field::{Field, Values, fill};
-use super::frame::{Frame, Holds, OwnWords, STYLES, rule, sender_line};
+use super::frame::{Frame, Holds, OwnWords, logo, rule, sender_line};
 use super::model::{Extent, PostItem};
 use super::sheet::{Look, Row, Sheet};
+use super::style::Style;
 use super::words::Words;
 
 /// Between things on one line.
@@ -42,23 +43,25 @@ pub fn byline(words: &Words, sheet: &Sheet, post: &PostItem, between: &str) -> S
 /// does; a post that stands alone is the heading itself.
 fn header(words: &Words, sheet: &Sheet) -> Markup {
     let mail = &sheet.mail;
-    let cell = format!("padding:24px 24px 0;{}", STYLES.cell);
+    let cell = format!("padding:24px 24px 0;{}", sheet.style().cell);
     if sheet.only().is_some() {
-        let name = html! { b class="t" style=(STYLES.name) { (mail.site.title) } };
-        return html! { tr { td class="p t" style=(cell) { (line(words, sheet, &[name])) } } };
+        let name = html! { b class="t" style=(sheet.style().name) { (mail.site.title) } };
+        return html! { tr { td class="p t" style=(cell) { (logo(&mail.site)) (line(words, sheet, &[name])) } } };
     }
     let mut parts = vec![html! { (words.day(mail.slot, mail.site.zone)) }];
     if mail.newsletter != mail.site.title {
         parts.insert(0, html! { (mail.site.title) });
     }
+    let top = if sheet.style().picture.is_some() { "16px" } else { "0" };
     html! {
         tr {
             td class="p t" style=(cell) {
-                h1 class="h" style=(format!("margin:0;{}", STYLES.h1)) { (mail.newsletter) }
+                (logo(&mail.site))
+                h1 class="h" style=(format!("margin:{top} 0 0;{}", sheet.style().h1)) { (mail.newsletter) }
                 (line(words, sheet, &parts))
             }
         }
-        tr { td class="p" style="padding:16px 24px 0" { (rule()) } }
+        tr { td class="p" style="padding:16px 24px 0" { (rule(sheet.style())) } }
     }
 }
 
@@ -68,10 +71,10 @@ fn line(words: &Words, sheet: &Sheet, parts: &[Markup]) -> Markup {
     let number = words.say("mail.edition.number", &[("number", &words.number(mail.number))]);
     let own = OwnWords::in_mail(words, &mail.site);
     html! {
-        p class="m" style=(STYLES.meta) lang=[own.lang] dir=[own.dir] align=[own.align] {
+        p class="m" style=(sheet.style().meta) lang=[own.lang] dir=[own.dir] align=[own.align] {
             @for part in parts { (part) (DOT) }
             (number)
-            @if !mail.web_url.is_empty() { (DOT) (quiet_link(&mail.web_url, &words.say("mail.view", &[]))) }
+            @if !mail.web_url.is_empty() { (DOT) (quiet_link(sheet.style(), &mail.web_url, &words.say("mail.view", &[]))) }
         }
     }
 }
@@ -81,7 +84,8 @@ fn post(words: &Words, sheet: &Sheet, row: &Row) -> Markup {
     let site = &sheet.mail.site.language;
     let (language, direction) = post.reads(site);
     let turned = direction != Direction::of_language(site);
-    let cell = format!("padding:{} 24px 0;{}", if row.look == Look::Title { "24px" } else { "32px" }, STYLES.cell);
+    let cell =
+        format!("padding:{} 24px 0;{}", if row.look == Look::Title { "24px" } else { "32px" }, sheet.style().cell);
     html! {
         tr {
             td class="p t" style=(cell) lang=[(language != *site).then_some(&language)]
@@ -96,9 +100,9 @@ fn post(words: &Words, sheet: &Sheet, row: &Row) -> Markup {
                 }
                 @if let (Look::Full, Some(body)) = (row.look, &row.body) {
                     div class="x" style="padding-top:16px" { (PreEscaped(&body.html)) }
-                    @if let Some(url) = &post.comments_url {
+                    @if let Some(url) = &post.reply_url {
                         p style="margin:16px 0 0" {
-                            a class="a" href=(url) style=(STYLES.link) { (words.say("mail.post.reply", &[])) }
+                            a class="a" href=(url) style=(sheet.style().link) { (words.say("mail.post.reply", &[])) }
                         }
                     }
                 }
@@ -109,12 +113,12 @@ fn post(words: &Words, sheet: &Sheet, row: &Row) -> Markup {
 
 /// The line under the title.
 fn meta(words: &Words, sheet: &Sheet, row: &Row, own: OwnWords) -> Markup {
-    let reply = row.post.comments_url.as_ref().filter(|_| row.look != Look::Full);
+    let reply = row.post.reply_url.as_ref().filter(|_| row.look != Look::Full);
     html! {
-        p class="m" style=(STYLES.meta) lang=[own.lang] dir=[own.dir] align=[own.align] {
+        p class="m" style=(sheet.style().meta) lang=[own.lang] dir=[own.dir] align=[own.align] {
             (byline(words, sheet, &row.post, DOT))
             @if let Some(url) = reply {
-                (DOT) (quiet_link(url, &words.say("mail.post.reply", &[])))
+                (DOT) (quiet_link(sheet.style(), url, &words.say("mail.post.reply", &[])))
             }
         }
     }
@@ -124,25 +128,25 @@ fn meta(words: &Words, sheet: &Sheet, row: &Row, own: OwnWords) -> Markup {
 fn title(sheet: &Sheet, post: &PostItem) -> Markup {
     let link = html! {
         @if post.url.is_empty() { (post.title) } @else {
-            a class="t l" href=(post.url) style=(STYLES.title) { (post.title) }
+            a class="t l" href=(post.url) style=(sheet.style().title) { (post.title) }
         }
     };
     html! {
         @if sheet.only().is_some() {
-            h1 class="h" style=(format!("margin:0;{}", STYLES.h1)) { (link) }
+            h1 class="h" style=(format!("margin:0;{}", sheet.style().h1)) { (link) }
         } @else {
-            h2 style=(STYLES.h2) { (link) }
+            h2 style=(sheet.style().h2) { (link) }
         }
     }
 }
 
 fn more(words: &Words, sheet: &Sheet) -> Markup {
-    let cell = format!("padding:32px 24px 0;{}", STYLES.cell);
+    let cell = format!("padding:32px 24px 0;{}", sheet.style().cell);
     let own = OwnWords::in_mail(words, &sheet.mail.site);
     html! {
         tr {
             td class="p t" style=(cell) lang=[own.lang] dir=[own.dir] align=[own.align] {
-                a class="a" href=(sheet.mail.site.archive_url()) style=(STYLES.link) {
+                a class="a" href=(sheet.mail.site.archive_url()) style=(sheet.style().link) {
                     (words.count("mail.edition.more", sheet.more, &[]))
                 }
             }
@@ -153,45 +157,48 @@ fn more(words: &Words, sheet: &Sheet) -> Markup {
 fn footer(words: &Words, sheet: &Sheet) -> Markup {
     let site = &sheet.mail.site;
     let feeds = site.feeds_url();
-    let own = [
+    let mut own = vec![
         (Field::Unsubscribe.mark(), words.say("mail.unsubscribe", &[])),
         (Field::Manage.mark(), words.say("mail.manage", &[])),
         (feeds.as_str(), words.say("mail.feeds", &[])),
     ];
-    let cell = format!("padding:40px 24px 48px;{}", STYLES.cell);
+    own.extend(sheet.reply_url.iter().map(|url| (url.as_str(), words.say("mail.post.reply", &[]))));
+    let cell = format!("padding:40px 24px 48px;{}", sheet.style().cell);
     let tongue = OwnWords::in_mail(words, site);
     html! {
         tr {
             td class="p t" style=(cell) lang=[tongue.lang] dir=[tongue.dir] align=[tongue.align] {
-                (rule())
-                p class="m" style=(STYLES.foot) { (Field::Why.mark()) }
-                (links(&own))
-                (sender_line(words, site, &STYLES.foot))
+                (rule(sheet.style()))
+                p class="m" style=(sheet.style().foot) { (Field::Why.mark()) }
+                (links(sheet.style(), &own))
+                (sender_line(words, site, &sheet.style().foot))
             }
         }
     }
 }
 
 /// Addresses and their names, on one line of the footer.
-fn links(links: &[(&str, String)]) -> Markup {
+fn links(style: &Style, links: &[(&str, String)]) -> Markup {
     html! {
-        p class="m" style=(STYLES.foot) {
+        p class="m" style=(style.foot) {
             @for (i, (url, label)) in links.iter().enumerate() {
                 @if i > 0 { (DOT) }
-                (quiet_link(url, label))
+                (quiet_link(style, url, label))
             }
         }
     }
 }
 
 /// A link of a few words, which stay on one line.
-fn quiet_link(url: &str, label: &str) -> Markup {
-    html! { a class="m" href=(url) style=(STYLES.quiet_link) { (label.replace(' ', "\u{a0}")) } }
+fn quiet_link(style: &Style, url: &str, label: &str) -> Markup {
+    html! { a class="m" href=(url) style=(style.quiet) { (label.replace(' ', "\u{a0}")) } }
 }
 
 /// What a reader without a subscription is shown in the places of a frozen mail
 /// that are a subscriber's.
 pub struct Everybody<'a> {
+    /// What mails are dressed in.
+    pub style: &'a Style,
     /// The page's own address, to which "View in browser" leads.
     pub page_url: &'a str,
     /// Address and name of the link that stands there instead.
@@ -207,8 +214,8 @@ pub fn for_everybody(html: &str, shown: &Everybody<'_>) -> String {
     let (url, label) = &shown.back;
     let page = html! { a href=(shown.page_url) {} }.into_string();
     let page = page.trim_start_matches("<a ").trim_end_matches("></a>");
-    let html = replaced(html, page, "a", quiet_link(url, label));
-    let html = replaced(&html, Field::Unsubscribe.mark(), "p", links(shown.links));
+    let html = replaced(html, page, "a", quiet_link(shown.style, url, label));
+    let html = replaced(&html, Field::Unsubscribe.mark(), "p", links(shown.style, shown.links));
     // In a mail made by another version the two links may stand elsewhere.
     let in_their_place = shown.links.first().map_or(*url, |(url, _)| url).to_owned();
     let values = Values { why: shown.why.clone(), unsubscribe_url: in_their_place.clone(), manage_url: in_their_place };

@@ -4,13 +4,12 @@
 //! sheet in the head only adds dark mode and narrow screens. Outlook for
 //! Windows gets the width from a table only it sees.
 
-use std::sync::LazyLock;
-
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::direction::Direction;
 use super::model::SiteModel;
 use super::plural::primary;
+use super::style::Style;
 use super::tokens;
 use super::words::Words;
 
@@ -26,61 +25,6 @@ const PADDINGS: (usize, usize) = (20, 40);
 const OUTLOOK_HEAD: &str = "<!--[if mso]><xml><o:OfficeDocumentSettings><o:PixelsPerInch>96</o:PixelsPerInch>\
 </o:OfficeDocumentSettings></xml><style>table{border-collapse:collapse;mso-table-lspace:0;mso-table-rspace:0}\
 td,h1,h2,h3,p,a,li{font-family:'Segoe UI',Arial,sans-serif!important}</style><![endif]-->";
-
-/// Style sheet of every head, tokens filled in, without comments and spare space.
-static HEAD: LazyLock<String> = LazyLock::new(|| compact(&tokens::fill(include_str!("../../templates/mail.css"))));
-
-/// What the titles of an edition add to it.
-static HEAD_OF_EDITION: LazyLock<String> =
-    LazyLock::new(|| compact(&tokens::fill(include_str!("../../templates/mail-edition.css"))));
-
-/// What a whole post adds to that.
-static HEAD_OF_POST: LazyLock<String> =
-    LazyLock::new(|| compact(&tokens::fill(include_str!("../../templates/mail-full.css"))));
-
-/// Inline styles of every mail.
-pub struct Styles {
-    /// A row's cell without its padding: font and colour, for all that is in it.
-    pub cell: String,
-    /// The first heading, without its margin.
-    pub h1: String,
-    /// The heading of one post of several.
-    pub h2: String,
-    /// Small text beside something larger.
-    pub meta: String,
-    /// A paragraph of the footer.
-    pub foot: String,
-    /// The site's name in small text.
-    pub name: String,
-    /// A link in text.
-    pub link: String,
-    /// A title that is a link: it has the text's colour, so the line under it must be told.
-    pub title: String,
-    /// A link in small muted text: the same colour as the text, underlined.
-    pub quiet_link: String,
-    /// The one button of a mail, 46 pixels high.
-    pub button: String,
-    /// The line below the name and above the footer.
-    pub rule: String,
-}
-
-/// The styles, tokens filled in.
-pub static STYLES: LazyLock<Styles> = LazyLock::new(|| Styles {
-    cell: tokens::fill("font:16px/26px font(sans);color:light(text);word-break:break-word"),
-    h1: "font-size:28px;line-height:34px;font-weight:bold".into(),
-    h2: "margin:0;font-size:22px;line-height:28px".into(),
-    meta: tokens::fill("margin:4px 0 0;font-size:14px;line-height:20px;color:light(muted)"),
-    foot: tokens::fill("margin:12px 0 0;font-size:14px;line-height:22px;color:light(muted)"),
-    name: tokens::fill("color:light(text)"),
-    link: tokens::fill("color:light(link)"),
-    title: tokens::fill("color:light(text);text-decoration:underline"),
-    quiet_link: tokens::fill("color:light(muted)"),
-    button: tokens::fill(
-        "display:inline-block;padding:11px 24px;background:light(link);color:light(bg);border-radius:4px;\
-         font-weight:bold;line-height:24px;text-decoration:none;mso-padding-alt:0",
-    ),
-    rule: tokens::fill("border-top:1px solid light(rule);font-size:0;line-height:0"),
-});
 
 /// What a mail holds beside its own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,9 +90,7 @@ impl Frame<'_> {
                 title { (self.subject) }
                 (PreEscaped(OUTLOOK_HEAD))
                 style {
-                    (PreEscaped(HEAD.as_str()))
-                    @if self.holds >= Holds::Titles { (PreEscaped(HEAD_OF_EDITION.as_str())) }
-                    @if self.holds >= Holds::Post { (PreEscaped(HEAD_OF_POST.as_str())) }
+                    @for sheet in &self.site.style.head[..=self.holds as usize] { (PreEscaped(sheet)) }
                 }
             }
         }
@@ -196,9 +138,19 @@ impl OwnWords {
     }
 }
 
+/// The operator's logo above the first heading, which is its name when pictures are blocked.
+pub fn logo(site: &SiteModel) -> Markup {
+    html! {
+        @if let Some(logo) = &site.style.picture {
+            img src=(format!("{}{}", site.public_url, logo.path)) alt=(site.title) width=(logo.width) height=(logo.height)
+                style=(site.style.logo);
+        }
+    }
+}
+
 /// A line from margin to margin, for a cell of its own or the top of one.
-pub fn rule() -> Markup {
-    html! { div class="r" style=(STYLES.rule) { (PreEscaped("&nbsp;")) } }
+pub fn rule(style: &Style) -> Markup {
+    html! { div class="r" style=(style.rule) { (PreEscaped("&nbsp;")) } }
 }
 
 /// The last line of every mail, inside a cell of our own words: it is the site's.
@@ -214,36 +166,5 @@ pub fn sender(words: &Words, site: &SiteModel) -> String {
     match &site.postal_address {
         Some(address) => words.say("mail.sender", &[("site", &site.title), ("address", address)]),
         None => site.title.clone(),
-    }
-}
-
-/// A style sheet without comments, line breaks and the spaces around marks.
-pub fn compact(css: &str) -> String {
-    let mut kept = String::with_capacity(css.len());
-    let mut rest = css;
-    while let Some((before, after)) = rest.split_once("/*") {
-        kept.push_str(before);
-        rest = after.split_once("*/").map_or("", |(_, after)| after);
-    }
-    kept.push_str(rest);
-    let mut css = kept.split_whitespace().collect::<Vec<_>>().join(" ");
-    for mark in ["{", "}", ";", ","] {
-        css = css.replace(&format!("{mark} "), mark).replace(&format!(" {mark}"), mark);
-    }
-    css.replace(": ", ":").replace(" !", "!")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_head_styles_stay_under_four_kilobytes_and_are_filled() {
-        let all = format!("{}{}", *HEAD, *HEAD_OF_POST);
-        assert!(all.len() <= 4_000, "{}", all.len());
-        for left in ["dark(", "light(", "font(", "/*", "\n"] {
-            assert!(!all.contains(left), "{left}");
-        }
-        assert!(all.contains("@media (prefers-color-scheme:dark){.b{background:#15181c!important}"), "{all}");
     }
 }

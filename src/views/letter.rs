@@ -4,10 +4,11 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::field::line;
-use super::frame::{Frame, Holds, OwnWords, STYLES, rule, sender, sender_line};
+use super::frame::{Frame, Holds, OwnWords, logo, rule, sender, sender_line};
 use super::mail::Mail;
 use super::model::{AlreadyMail, ConfirmMail, SiteModel, TestMail, WelcomeMail};
 use super::sheet::{PREHEADER, SUBJECT, shorten};
+use super::style::Style;
 use super::text::RULE;
 use super::words::Words;
 use super::wrap::{COLUMNS, wrap};
@@ -119,22 +120,23 @@ impl Letter<'_> {
     }
 
     fn html(&self) -> Markup {
-        let top = format!("padding:24px 24px 0;{}", STYLES.cell);
-        let foot = format!("padding:40px 24px 48px;{}", STYLES.cell);
+        let style = &*self.site.style;
+        let top = format!("padding:24px 24px 0;{}", style.cell);
+        let foot = format!("padding:40px 24px 48px;{}", style.cell);
         let own = OwnWords::in_mail(self.words, &self.site);
-        let small = STYLES.meta.replace("margin:4px", "margin:12px");
         html! {
             tr {
                 td class="p t" style=(top) lang=[own.lang] dir=[own.dir] align=[own.align] {
-                    p class="m" style=(STYLES.meta) { b class="t" style=(STYLES.name) { (self.site.title) } }
-                    h1 class="h" style=(format!("margin:16px 0 0;{}", STYLES.h1)) { (self.heading) }
-                    @for block in &self.blocks { (block.html()) }
+                    (logo(&self.site))
+                    p class="m" style=(style.meta) { b class="t" style=(style.name) { (self.site.title) } }
+                    h1 class="h" style=(format!("margin:16px 0 0;{}", style.h1)) { (self.heading) }
+                    @for block in &self.blocks { (block.html(style)) }
                 }
             }
             tr {
                 td class="p t" style=(foot) {
-                    (rule())
-                    (sender_line(self.words, &self.site, &small))
+                    (rule(style))
+                    (sender_line(self.words, &self.site, &style.foot))
                 }
             }
         }
@@ -149,21 +151,21 @@ impl Letter<'_> {
 }
 
 impl Block {
-    fn html(&self) -> Markup {
+    fn html(&self, style: &Style) -> Markup {
         match self {
             Self::Say(said) => html! { p style="margin:16px 0 0" { (said) } },
             Self::Link(label, url) => html! {
-                p style="margin:8px 0 0" { a class="a" href=(url) style=(STYLES.link) { (label) } }
+                p style="margin:8px 0 0" { a class="a" href=(url) style=(style.link) { (label) } }
             },
             Self::Button(label, url, address) => html! {
                 p style="margin:24px 0 0" {
-                    a class="k" href=(url) style=(STYLES.button) {
+                    a class="k" href=(url) style=(style.button) {
                         (PreEscaped(OUTLOOK_BEFORE)) (label) (PreEscaped(OUTLOOK_AFTER))
                     }
                 }
-                p class="m" style=(STYLES.meta.replace("margin:4px", "margin:16px")) {
+                p class="m" style=(style.foot) {
                     (address) br;
-                    a class="a" href=(url) style=(format!("{};word-break:break-all", STYLES.link)) { (url) }
+                    a class="a" href=(url) style=(format!("{};word-break:break-all", style.link)) { (url) }
                 }
             },
         }

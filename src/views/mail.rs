@@ -8,9 +8,14 @@ use super::sheet::{Look, Row, Sheet};
 use super::text;
 use super::words::Words;
 
+/// Encoded HTML above this many bytes is told to the operator.
+pub const LARGE: usize = 75_000;
 /// Encoded HTML above this many bytes is shortened: Gmail shows about 102,000
 /// and hides the rest, the unsubscribe link first.
 pub const MOST: usize = 90_000;
+/// Encoded HTML that is above this many bytes all the same, because a post in it
+/// can be read nowhere else, waits for the operator.
+pub const REFUSED: usize = 98_000;
 /// What filling the personal fields may add, in encoded bytes.
 const PERSONAL: usize = 1_000;
 

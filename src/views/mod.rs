@@ -4,7 +4,7 @@
 //! | file | what it makes |
 //! |---|---|
 //! | [`words`], [`dates`], [`plural`] | the catalogue of every word, dates and numbers in it |
-//! | [`tokens`] | colours, spaces and fonts, with their contrast proven |
+//! | [`tokens`], [`accent`], [`style`] | colours, spaces and fonts, with their contrast proven; what mails are dressed in |
 //! | [`model`] | what each mail is told |
 //! | [`mail`] | mails, whole: editions and [`letter`]s, with their size kept |
 //! | [`sheet`] | an edition laid out, from which both parts are written |
@@ -16,6 +16,7 @@
 //! | [`samples`] | a sample of every mail |
 //! | [`pages`] | the pages readers see |
 
+pub mod accent;
 pub mod body;
 pub mod dates;
 pub mod direction;
@@ -29,6 +30,7 @@ pub mod pages;
 pub mod plural;
 pub mod samples;
 pub mod sheet;
+pub mod style;
 pub mod text;
 pub mod tokens;
 pub mod words;

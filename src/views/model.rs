@@ -1,14 +1,18 @@
 //! Plain models: what each view of mail is told. Made from domain types by
 //! whoever sends; nothing in them is markup except [`PostItem::html`].
 
+use std::sync::Arc;
+
 use chrono_tz::Tz;
 
 use super::direction::{Direction, unknown_language};
 use super::field::line;
+use super::sheet::shorten;
+use super::style::Style;
 use crate::domain::cadence::Cadence;
 use crate::domain::directives::Reach;
 use crate::domain::post::Access;
-use crate::domain::{Post, Timestamp};
+use crate::domain::{Address, Post, Timestamp};
 
 /// The site a mail comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +29,8 @@ pub struct SiteModel {
     pub postal_address: Option<String>,
     /// Dates are those of this zone: the newsletter's.
     pub zone: Tz,
+    /// What its mails are dressed in.
+    pub style: Arc<Style>,
 }
 
 impl SiteModel {
@@ -47,6 +53,7 @@ impl SiteModel {
             language: line(&self.language),
             postal_address: self.postal_address.as_deref().map(line).filter(|address| !address.is_empty()),
             zone: self.zone,
+            style: Arc::clone(&self.style),
         }
     }
 }
@@ -99,14 +106,39 @@ pub struct PostItem {
     pub language: Option<String>,
     /// Names in the author's order.
     pub authors: Vec<String>,
-    /// Where readers reply to this post.
-    pub comments_url: Option<String>,
+    /// Where readers reply to this post: its comments, or a mail to its author.
+    pub reply_url: Option<String>,
+}
+
+/// Where readers reply to a post.
+#[derive(Clone, Copy, Debug)]
+pub enum Reply<'a> {
+    /// Below it: a pattern, in which `{url}` and `{slug}` stand for the post's own.
+    Comments(&'a str),
+    /// To this address.
+    Mail(&'a Address),
+}
+
+impl Reply<'_> {
+    fn url(self, url: &str, slug: &str, title: &str) -> String {
+        match self {
+            Self::Comments(pattern) => pattern.replace("{url}", url).replace("{slug}", slug),
+            Self::Mail(address) => {
+                format!("mailto:{address}?subject={}", escaped(&format!("Re: {}", shorten(title, 60))))
+            }
+        }
+    }
+}
+
+/// For the query of an address (RFC 3986, RFC 6068).
+fn escaped(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|b| if is_plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
 impl PostItem {
-    /// What mail needs of a post. `comments_url` is the settings' pattern, in
-    /// which `{url}` and `{slug}` stand for the post's own.
-    pub fn of(post: &Post, comments_url: Option<&str>) -> Self {
+    /// What mail needs of a post.
+    pub fn of(post: &Post, reply: Reply<'_>) -> Self {
         let entry = &post.entry;
         let is_unlinked = entry.send.reach == Reach::Mail;
         Self {
@@ -124,15 +156,19 @@ impl PostItem {
             html: entry.html.clone(),
             language: entry.language.clone(),
             authors: entry.authors.clone(),
-            comments_url: comments_url
-                .filter(|_| !is_unlinked)
-                .map(|pattern| pattern.replace("{url}", &entry.url).replace("{slug}", &entry.slug)),
+            reply_url: match reply {
+                // What is nowhere but in mail has no comments.
+                Reply::Comments(_) if is_unlinked => None,
+                reply => Some(reply.url(&entry.url, &entry.slug, &entry.title)),
+            },
         }
     }
 
     /// What everybody may see of it; nothing of a post that is nowhere but in mail.
-    pub fn of_everybody(post: &Post, comments_url: Option<&str>) -> Option<Self> {
-        let item = Self::of(post, comments_url);
+    pub fn of_everybody(post: &Post, reply: Reply<'_>) -> Option<Self> {
+        let mut item = Self::of(post, reply);
+        // Who collects addresses from pages shall not find one.
+        item.reply_url = item.reply_url.filter(|_| matches!(reply, Reply::Comments(_)));
         match item.extent {
             _ if !post.entry.send.reach.is_in_feeds() => None,
             Extent::AsWished => Some(item),
@@ -229,4 +265,18 @@ pub struct TestMail {
     pub at: Timestamp,
     /// The relay it is handed to, as the attempts ledger names it.
     pub relay: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_reply_in_the_comments_or_by_a_mail_that_says_to_what() {
+        let url = |reply: Reply<'_>| reply.url("https://e.org/p/", "p", "Ünter & über? #1");
+        assert_eq!(url(Reply::Comments("https://talk.org/{slug}?of={url}")), "https://talk.org/p?of=https://e.org/p/");
+        let address = Address::parse("jane@e.org").unwrap();
+        let escaped = "mailto:jane@e.org?subject=Re%3A%20%C3%9Cnter%20%26%20%C3%BCber%3F%20%231";
+        assert_eq!(url(Reply::Mail(&address)), escaped);
+    }
 }

@@ -2,11 +2,15 @@
 //! can meet, with content of our own. The site's language is that of the words,
 //! but for the samples of sites in others.
 
+use std::sync::Arc;
+
 use super::field::{Values, fill};
 use super::mail::{self, Mail};
 use super::model::{
     AlreadyMail, ConfirmMail, Content, EditionMail, Extent, PostItem, SiteModel, TestMail, WelcomeMail,
 };
+use super::style::{LOGOS, Logo, Sheets, Style};
+use super::tokens::Accent;
 use super::words::Words;
 use crate::domain::Timestamp;
 use crate::domain::cadence::Cadence;
@@ -36,11 +40,12 @@ impl Sample {
 }
 
 /// Every sample.
-pub const SAMPLES: [Sample; 15] = [
+pub const SAMPLES: [Sample; 16] = [
     Sample { name: "digest", about: "five posts, summaries", render: |w| mail::edition(w, &digest(w)) },
     Sample { name: "full", about: "one post, full text", render: |w| mail::edition(w, &full(w)) },
     Sample { name: "one", about: "one post, summary", render: |w| mail::edition(w, &one(w)) },
     Sample { name: "titles", about: "titles only", render: |w| mail::edition(w, &titles(w)) },
+    Sample { name: "branded", about: "the operator's logo and colours", render: |w| mail::edition(w, &branded(w)) },
     Sample { name: "ten", about: "ten posts of 40 words", render: |w| mail::edition(w, &many(w, 10)) },
     Sample { name: "sixty", about: "sixty posts", render: |w| mail::edition(w, &many(w, 60)) },
     Sample { name: "long-title", about: "a title longer than a line", render: |w| mail::edition(w, &long_title(w)) },
@@ -83,6 +88,7 @@ fn site(words: &Words) -> SiteModel {
         language: words.language(),
         postal_address: Some("1 Example Street, Example City".into()),
         zone: chrono_tz::Europe::Berlin,
+        style: Style::usual(),
     }
 }
 
@@ -99,7 +105,7 @@ fn post(title: &str, slug: &str, days: i64, minutes: u32, summary: &str) -> Post
         html: String::new(),
         language: Some("en".into()),
         authors: vec!["Jane Doe".into()],
-        comments_url: None,
+        reply_url: Some(format!("mailto:jane@example.org?subject=Re%3A%20{slug}")),
     }
 }
 
@@ -160,6 +166,16 @@ fn digest(words: &Words) -> EditionMail {
     edition(words, Content::Summary, five())
 }
 
+fn branded(words: &Words) -> EditionMail {
+    let mut mail = digest(words);
+    mail.posts.truncate(2);
+    let accent = Accent { light: "#8b2942".into(), dark: "#f0a3b4".into() };
+    let style = Style::new(&Sheets::default(), &accent).unwrap_or_default();
+    let picture = LOGOS.first().map(|(path, _)| Logo::new(path, 480, 112));
+    mail.site.style = Arc::new(Style { picture, ..style });
+    mail
+}
+
 fn titles(words: &Words) -> EditionMail {
     edition(words, Content::Titles, five())
 }
@@ -167,7 +183,7 @@ fn titles(words: &Words) -> EditionMail {
 fn one(words: &Words) -> EditionMail {
     let mut posts = five();
     posts.truncate(1);
-    posts[0].comments_url = Some("https://example.org/2026/05/borrow-checker-notes/#comments".into());
+    posts[0].reply_url = Some("https://example.org/2026/05/borrow-checker-notes/#comments".into());
     edition(words, Content::Summary, posts)
 }
 

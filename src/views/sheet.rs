@@ -5,6 +5,7 @@
 use super::body::Body;
 use super::field::{clean, line};
 use super::model::{Content, EditionMail, Extent, PostItem};
+use super::style::Style;
 use super::words::Words;
 
 /// Longest subject in characters: what most inboxes show and what one header line holds.
@@ -47,6 +48,8 @@ pub struct Sheet {
     pub rows: Vec<Row>,
     /// How many posts are left to the page of all posts.
     pub more: usize,
+    /// Where readers reply to an edition of several posts by mail: once is enough.
+    pub reply_url: Option<String>,
 }
 
 impl Sheet {
@@ -65,10 +68,23 @@ impl Sheet {
                 Extent::Whole => Look::Full,
                 Extent::Teaser => usual.min(Look::Summary),
             };
-            let body = (look == Look::Full).then(|| Body::of(words, &post, &mail.site.language));
+            let body = (look == Look::Full).then(|| Body::of(words, &mail.site, &post));
             Row { look, wished: look, body, post }
         };
-        Self { more: 0, rows: posts.into_iter().map(row).collect(), mail }
+        let mut rows: Vec<Row> = posts.into_iter().map(row).collect();
+        let mut reply_url = None;
+        if rows.len() > 1 {
+            for row in rows.iter_mut().filter(|row| row.look != Look::Full) {
+                let mailto = row.post.reply_url.take_if(|url| url.starts_with("mailto:"));
+                reply_url = reply_url.or(mailto);
+            }
+        }
+        Self { more: 0, rows, reply_url, mail }
+    }
+
+    /// What it is dressed in.
+    pub fn style(&self) -> &Style {
+        &self.mail.site.style
     }
 
     /// The only post, when there is one: its title is then the mail's heading.
@@ -147,7 +163,7 @@ fn cleaned(mail: &EditionMail) -> EditionMail {
         html: clean(&post.html).into_owned(),
         language: post.language.as_deref().map(line),
         authors: post.authors.iter().map(|author| line(author)).collect(),
-        comments_url: post.comments_url.as_deref().map(line),
+        reply_url: post.reply_url.as_deref().map(line),
     };
     EditionMail {
         site: mail.site.cleaned(),

@@ -66,7 +66,7 @@ fn post(words: &Words, sheet: &Sheet, row: &Row, number: &str) -> Vec<String> {
     if let (Look::Full, Some(body)) = (row.look, &row.body) {
         lines.extend([String::new(), body.text.clone()]);
     }
-    if let Some(url) = &post.comments_url {
+    if let Some(url) = &post.reply_url {
         if row.look == Look::Full {
             lines.push(String::new());
         }
@@ -79,11 +79,12 @@ fn post(words: &Words, sheet: &Sheet, row: &Row, number: &str) -> Vec<String> {
 
 fn footer(words: &Words, sheet: &Sheet) -> Vec<String> {
     let site = &sheet.mail.site;
-    let links = [
+    let mut links = vec![
         (words.label(&words.say("mail.unsubscribe", &[])), Field::Unsubscribe.mark().to_owned()),
         (words.label(&words.say("mail.manage", &[])), Field::Manage.mark().to_owned()),
         (words.label(&words.say("mail.feeds", &[])), site.feeds_url()),
     ];
+    links.extend(sheet.reply_url.iter().map(|url| (words.label(&words.say("mail.post.reply", &[])), url.clone())));
     let widest = links.iter().map(|(label, _)| columns(label)).max().unwrap_or_default();
     let mut lines = vec![RULE.to_owned(), Field::Why.mark().to_owned()];
     lines.extend(links.iter().map(|(label, url)| format!("{label}{}{url}", " ".repeat(widest - columns(label) + 1))));

@@ -2,6 +2,8 @@
 //! spaces, sizes, fonts. Every pair of colours that is used has its contrast
 //! proven by the test below (WCAG 2.2: text 4.5, edges of controls 3.0).
 
+pub use super::accent::Accent;
+
 /// The colours of one ground, each `#rrggbb`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Palette {
@@ -89,13 +91,7 @@ impl Palette {
 /// Puts values into a style sheet: `light(text)`, `dark(bg)`, `font(sans)`,
 /// `font(mono)` become what the tokens say.
 pub fn fill(css: &str) -> String {
-    let mut css = css.replace("font(sans)", SANS).replace("font(mono)", MONO);
-    for (ground, palette) in [("light", LIGHT), ("dark", DARK)] {
-        for (name, value) in palette.named() {
-            css = css.replace(&format!("{ground}({name})"), value);
-        }
-    }
-    css
+    Accent::default().fill(css)
 }
 
 /// Calls of tokens in a style sheet that [`fill`] would leave because there is
@@ -118,24 +114,10 @@ pub fn unknown(css: &str) -> Vec<(u32, String)> {
     unknown
 }
 
-/// Contrast of two colours by WCAG, 1.0 to 21.0; `None` unless both are `#rrggbb`.
-pub fn contrast(a: &str, b: &str) -> Option<f64> {
-    let (a, b) = (luminance(a)?, luminance(b)?);
-    Some((a.max(b) + 0.05) / (a.min(b) + 0.05))
-}
-
-fn luminance(colour: &str) -> Option<f64> {
-    let digits = colour.strip_prefix('#').filter(|d| d.len() == 6 && d.is_ascii())?;
-    let channel = |i: usize| {
-        let value = f64::from(u8::from_str_radix(&digits[i..i + 2], 16).ok()?) / 255.0;
-        Some(if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) })
-    };
-    Some(0.2126 * channel(0)? + 0.7152 * channel(2)? + 0.0722 * channel(4)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::views::accent::contrast;
 
     #[test]
     fn every_pair_of_colours_in_use_can_be_read() {
@@ -149,14 +131,6 @@ mod tests {
                 assert!(ratio >= least, "{ground}: {colour} on {on} has contrast {ratio:.2}, needs {least}");
             }
         }
-    }
-
-    #[test]
-    fn contrast_is_the_one_of_wcag() {
-        assert!((contrast("#000000", "#ffffff").unwrap() - 21.0).abs() < 1e-9);
-        assert!((contrast("#777777", "#ffffff").unwrap() - 4.478).abs() < 1e-3);
-        assert_eq!(contrast("#fff", "#000000"), None);
-        assert_eq!(contrast("#ffgfff", "#000000"), None);
     }
 
     #[test]

@@ -15,9 +15,8 @@ use css_inline::CSSInliner;
 
 use super::direction::Direction;
 use super::field::clean;
-use super::frame::compact;
-use super::model::{Extent, PostItem};
-use super::tokens::{self, MAIL_MEASURE};
+use super::model::{Extent, PostItem, SiteModel};
+use super::tokens::MAIL_MEASURE;
 use super::words::Words;
 use markup::{Tag, Token, end_of, read, write};
 
@@ -35,7 +34,7 @@ pub struct Body {
 
 impl Body {
     /// Makes both from a post's HTML. Cut code says so and links to the post.
-    pub fn of(words: &Words, post: &PostItem, site_language: &str) -> Self {
+    pub fn of(words: &Words, site: &SiteModel, post: &PostItem) -> Self {
         // The sanitiser decodes references like `&#x11;`, so control characters are taken out after it.
         let sanitised = SANITISER.clean(&post.html).to_string();
         let mut content = read(&clean(&sanitised));
@@ -49,8 +48,8 @@ impl Body {
         links::lead_within(&mut content, &post.url);
         let content = tables::narrow(content);
         let text = plain::text(words, &content);
-        let (_, direction) = post.reads(site_language);
-        let html = inline(&write(&for_clients(code::colour(content), direction)), direction);
+        let (_, direction) = post.reads(&site.language);
+        let html = inline(&write(&for_clients(code::colour(content), direction)), &site.style.post, direction);
         Self { html: clean(&html).into_owned(), text: clean(&text).into_owned() }
     }
 }
@@ -197,12 +196,10 @@ fn for_clients(tokens: Vec<Token>, around: Direction) -> Vec<Token> {
 }
 
 /// Writes the post's style sheet into its elements.
-fn inline(html: &str, direction: Direction) -> String {
-    static STYLES: LazyLock<String> =
-        LazyLock::new(|| compact(&tokens::fill(include_str!("../../../templates/mail-post.css"))));
+fn inline(html: &str, css: &str, direction: Direction) -> String {
     let css = match direction {
-        Direction::Ltr => STYLES.clone(),
-        Direction::Rtl => mirrored(&STYLES),
+        Direction::Ltr => css.to_owned(),
+        Direction::Rtl => mirrored(css),
     };
     let inliner = CSSInliner::options().load_remote_stylesheets(false).minify_css(true).build();
     inliner.inline_fragment(html, &css).unwrap_or_else(|_| html.to_owned())
@@ -222,6 +219,15 @@ mod tests {
     use crate::domain::Timestamp;
 
     pub(super) fn body(html: &str, language: &str) -> Body {
+        let site = SiteModel {
+            title: String::new(),
+            url: String::new(),
+            public_url: String::new(),
+            language: "en".into(),
+            postal_address: None,
+            zone: chrono_tz::UTC,
+            style: crate::views::style::Style::usual(),
+        };
         let post = PostItem {
             subject: None,
             extent: Default::default(),
@@ -233,9 +239,9 @@ mod tests {
             html: html.into(),
             language: Some(language.into()),
             authors: Vec::new(),
-            comments_url: None,
+            reply_url: None,
         };
-        Body::of(&Words::english(), &post, "en")
+        Body::of(&Words::english(), &site, &post)
     }
 
     fn shape(html: &str) -> Vec<String> {

@@ -6,6 +6,7 @@ use super::frame::{Head, Site, Tab};
 use super::posts::in_tongue;
 use crate::domain::Timestamp;
 use crate::views::email::{Everybody, for_everybody};
+use crate::views::style::Style;
 
 /// An edition in a list.
 #[derive(Clone, Debug)]
@@ -68,7 +69,8 @@ pub fn public_copy(site: &Site<'_>, number: i64, mail: &str) -> String {
     ];
     let back = (all.as_str(), words.say("page.editions.all", &[]));
     let why = words.say("page.editions.public", &[]);
-    for_everybody(mail, &Everybody { page_url: &page, back, why, links: &links })
+    let style = Style::usual();
+    for_everybody(mail, &Everybody { style: &style, page_url: &page, back, why, links: &links })
 }
 
 #[cfg(test)]

@@ -1,13 +1,10 @@
 //! What stands around every page: head, navigation, foot.
 
-use std::sync::LazyLock;
-
 use chrono_tz::Tz;
 use maud::{DOCTYPE, Markup, html};
 
 use crate::domain::Timestamp;
 use crate::views::direction::Direction;
-use crate::views::tokens;
 use crate::views::words::Words;
 
 /// What every page knows of the site it stands on.
@@ -59,11 +56,8 @@ pub struct Head<'a> {
     pub canonical: Option<&'a str>,
 }
 
-/// The style sheet of all pages, tokens filled in.
-pub fn style_sheet() -> &'static str {
-    static CSS: LazyLock<String> = LazyLock::new(|| tokens::fill(include_str!("../../../templates/page.css")));
-    &CSS
-}
+/// The style sheet of all pages, its tokens to be filled in.
+pub const STYLES: &str = include_str!("../../../templates/page.css");
 
 /// The icon browsers show beside the title.
 pub const ICON: &str = include_str!("../../../templates/icon.svg");
@@ -162,7 +156,7 @@ mod tests {
 
     #[test]
     fn the_style_sheet_is_small_and_takes_every_colour_from_the_tokens() {
-        let css = style_sheet();
+        let css = crate::views::tokens::fill(STYLES);
         assert!(css.len() <= 8 * 1_024, "{} bytes", css.len());
         for left in ["light(", "dark(", "font(", "url(", "@import", "http://", "//"] {
             assert!(!css.contains(left), "{left}");

@@ -14,4 +14,4 @@ pub mod samples;
 pub mod schedule;
 pub mod unsubscribe;
 
-pub use frame::{Head, ICON, Site, Tab, style_sheet};
+pub use frame::{Head, ICON, STYLES, Site, Tab};

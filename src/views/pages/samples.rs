@@ -282,7 +282,7 @@ fn whole_post() -> Post {
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::style_sheet;
+    use super::super::frame::STYLES;
     use super::*;
 
     #[test]
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_page_that_stands_alone_has_its_looks_in_it() {
-        for (name, html) in standalone(&Words::english(), style_sheet()) {
+        for (name, html) in standalone(&Words::english(), &crate::views::tokens::fill(STYLES)) {
             assert!(html.contains("<style>/* The pages") && !html.contains("page.css"), "{name}");
             assert!(!html.contains("icon.svg"), "{name}");
         }
