@@ -86,7 +86,8 @@ fn accent(templates: &Templates, faults: &mut Vec<Fault>) -> Accent {
     let made = Accent::of(templates.accent.as_deref(), templates.accent_dark.as_deref());
     made.unwrap_or_else(|faint| {
         faults.extend(faint.into_iter().map(|faint| {
-            let key = if faint.on == "white" { "templates.accent" } else { "templates.accent_dark" };
+            let is_dark = templates.accent_dark.as_ref() == Some(&faint.colour);
+            let key = if is_dark { "templates.accent_dark" } else { "templates.accent" };
             let reason = format!("{} has contrast {:.1} on {}, needs 4.5", faint.colour, faint.contrast, faint.on);
             Fault::new(key, reason).with_help(format!("nearest shade that passes is {}", faint.nearest))
         }));
@@ -256,7 +257,8 @@ mod tests {
 
     #[test]
     fn an_accent_reaches_mails_and_pages_and_one_that_cannot_be_read_is_told_with_the_nearest_that_can() {
-        let with_accent = |more: &str| read(&settings(Path::new("."), "en", more));
+        let folder = tempfile::tempdir().unwrap();
+        let with_accent = |more: &str| read(&settings(folder.path(), "en", more));
         let (_, looks) = with_accent("accent = \"#B3261E\"\n").unwrap();
         assert!(looks.mail.button.contains("background:#b3261e") && looks.mail.head[0].contains(".a{color:#"));
         assert!(looks.page_css.contains("#b3261e") && !looks.page_css.contains("#0b57d0"));

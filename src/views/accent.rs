@@ -26,7 +26,7 @@ impl Default for Accent {
 pub struct Faint {
     /// The colour.
     pub colour: String,
-    /// What it is on: `white`.
+    /// What it is on, in words.
     pub on: &'static str,
     /// Its contrast there.
     pub contrast: f64,
@@ -51,15 +51,18 @@ impl Accent {
                 }
             }
         };
-        let faint = |(colour, palette, on): (&str, &Palette, _)| {
-            let contrast = least(colour, palette);
-            let nearest = || readable(colour, palette);
-            (contrast < LEAST).then(|| Faint { colour: colour.to_owned(), on, contrast, nearest: nearest() })
-        };
-        let faint: Vec<Faint> = [(accent.light.as_str(), &LIGHT, "white"), (&accent.dark, &DARK, "near black")]
-            .into_iter()
-            .filter_map(faint)
-            .collect();
+        let grounds = [
+            (&accent.light, &LIGHT, LIGHT.bg, "white"),
+            (&accent.light, &LIGHT, LIGHT.code, "the ground of code"),
+            (&accent.dark, &DARK, DARK.bg, "near black"),
+            (&accent.dark, &DARK, DARK.code, "the dark ground of code"),
+        ];
+        let faint = grounds.into_iter().filter_map(|(colour, palette, ground, on)| {
+            let contrast = contrast(colour, ground).filter(|contrast| *contrast < LEAST)?;
+            Some(Faint { colour: colour.clone(), on, contrast, nearest: readable(colour, palette) })
+        });
+        let mut faint: Vec<Faint> = faint.collect();
+        faint.dedup_by(|later, first| later.colour == first.colour);
         if faint.is_empty() { Ok(accent) } else { Err(faint) }
     }
 
