@@ -36,6 +36,7 @@ mod post;
 pub mod remote;
 mod sanitise;
 mod scan;
+mod straight;
 mod tags;
 mod text;
 mod walk;

@@ -8,12 +8,6 @@ pub(super) const TITLE_LIMIT: usize = 250;
 /// The longest summary taken from a post's own paragraphs, in characters.
 pub(super) const EXCERPT_LIMIT: usize = 280;
 
-/// Elements that do not break a line of text.
-const INLINE: &[&str] = &[
-    "a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q", "rp",
-    "rt", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr",
-];
-
 /// Elements that are not running text.
 const ASIDE: &[&str] =
     &["pre", "table", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "section", "aside", "details", "rt", "rp"];
@@ -72,31 +66,57 @@ pub(super) fn prose(html: &str) -> String {
 
 /// The text of marked-up text in one line, code and tables included.
 pub(super) fn plain(html: &str) -> String {
-    one_line(&all(html))
-}
-
-fn all(html: &str) -> String {
     let mut text = String::with_capacity(html.len() / 2);
     for (_, token) in markup::tokens(html) {
         add(&mut text, token);
     }
-    text
+    one_line(&text)
 }
 
 /// The words of sanitised HTML. Scripts that put no blanks between words
 /// count a word for each of their letters.
 pub(super) fn words(html: &str) -> u32 {
-    let text = all(html);
-    let count = |word: &str| match word.chars().filter(|c| is_unspaced(*c)).count() {
-        0 => usize::from(word.contains(char::is_alphanumeric)),
-        letters => letters,
-    };
-    u32::try_from(text.split_whitespace().map(count).sum::<usize>()).unwrap_or(u32::MAX)
+    let mut count = Words::default();
+    for (at, piece) in html.split('<').enumerate() {
+        // Before the first tag there is none; in a sanitised one every `>` but the last is an entity.
+        let (tag, text) = if at == 0 { ("a", piece) } else { piece.split_once('>').unwrap_or((piece, "")) };
+        let name = tag.trim_start_matches('/').split(' ').next().unwrap_or_default();
+        if !is_inline(name) {
+            count.end();
+        }
+        markup::resolve(text).chars().for_each(|c| count.add(c));
+    }
+    count.end();
+    u32::try_from(count.all).unwrap_or(u32::MAX)
+}
+
+/// Words counted so far, and what is known of the one that is being read.
+#[derive(Default)]
+struct Words {
+    all: usize,
+    unspaced: usize,
+    is_word: bool,
+}
+
+impl Words {
+    fn add(&mut self, c: char) {
+        if c.is_whitespace() {
+            return self.end();
+        }
+        self.unspaced += usize::from(is_unspaced(c));
+        self.is_word = self.is_word || c.is_alphanumeric();
+    }
+
+    fn end(&mut self) {
+        self.all += if self.unspaced > 0 { self.unspaced } else { usize::from(self.is_word) };
+        (self.unspaced, self.is_word) = (0, false);
+    }
 }
 
 /// Han, Hiragana, Katakana.
 fn is_unspaced(c: char) -> bool {
-    matches!(c, '\u{3041}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{323af}')
+    c >= '\u{3041}'
+        && matches!(c, '\u{3041}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{323af}')
 }
 
 /// The first paragraphs of running text that hold words, enough for an excerpt.
@@ -123,6 +143,9 @@ fn paragraphs(html: &str) -> Vec<String> {
 
 /// The first tag of a template language (Liquid, Jinja, Hugo) outside code.
 pub(super) fn template_tag(html: &str) -> Option<String> {
+    if !["{{", "{%", "%7B"].iter().any(|mark| html.contains(mark)) {
+        return None;
+    }
     let mut code = 0_usize;
     for (_, token) in markup::tokens(html) {
         match token {
@@ -182,9 +205,47 @@ fn is_aside(name: &str, attributes: &str) -> bool {
 fn add(text: &mut String, token: Token<'_>) {
     match token {
         Token::Text(words) => text.push_str(&markup::resolve(words)),
-        Token::Open { name, .. } | Token::Close { name } if !INLINE.contains(&name) => text.push(' '),
+        Token::Open { name, .. } | Token::Close { name } if !is_inline(name) => text.push(' '),
         _ => {}
     }
+}
+
+/// Whether an element does not break a line of text.
+fn is_inline(name: &str) -> bool {
+    matches!(
+        name,
+        "a" | "em"
+            | "code"
+            | "strong"
+            | "b"
+            | "i"
+            | "span"
+            | "sup"
+            | "del"
+            | "abbr"
+            | "bdi"
+            | "bdo"
+            | "big"
+            | "cite"
+            | "dfn"
+            | "ins"
+            | "kbd"
+            | "mark"
+            | "q"
+            | "rp"
+            | "rt"
+            | "ruby"
+            | "s"
+            | "samp"
+            | "small"
+            | "strike"
+            | "sub"
+            | "time"
+            | "tt"
+            | "u"
+            | "var"
+            | "wbr"
+    )
 }
 
 #[cfg(test)]
