@@ -36,15 +36,21 @@ CREATE TABLE posts (
     -- 1: came in a scan so large that an edition with it waits for the operator.
     guarded        BIGINT NOT NULL,
     removed        BIGINT,
-    -- Last, because they are long: what is asked of all posts stands before them.
-    summary        TEXT   NOT NULL,
-    html           TEXT   NOT NULL
+    -- Last, because it is long: what is asked of all posts stands before it.
+    summary        TEXT   NOT NULL
 );
 CREATE INDEX posts_by_slug ON posts (slug);
 CREATE INDEX posts_by_hash ON posts (content_hash);
-CREATE INDEX posts_by_path ON posts (path);
+-- With all that a look at the archive asks of every file, so that it reads no post.
+CREATE INDEX posts_by_path ON posts (path, removed, identity, url, file_size, file_modified, rendered_by);
 CREATE INDEX posts_by_url ON posts (url);
 CREATE INDEX posts_by_date ON posts (dated);
+
+-- Apart from the rest, which is read for every change of any post.
+CREATE TABLE post_bodies (
+    post_id INTEGER PRIMARY KEY REFERENCES posts (id),
+    html    TEXT NOT NULL
+);
 
 CREATE TABLE post_topics (
     post_id  BIGINT NOT NULL REFERENCES posts (id),

@@ -223,9 +223,9 @@ mod tests {
         let store = Store::open(&folder.path().join("postroom.db")).await.unwrap();
         let setting = "INSERT INTO newsletters VALUES ('a', 'A');
             INSERT INTO suppressions VALUES ('gone@x.test', 'bounce', '550', 1);
-            INSERT INTO posts (identity, feed_id, path, content_hash, title, slug, url, dated, draft, summary, html, words,
+            INSERT INTO posts (identity, feed_id, path, content_hash, title, slug, url, dated, draft, summary, words,
                 access, reach, file_size, file_modified, rendered_by, seq, mailable, guarded)
-            VALUES ('p', 'p', 'p', '', 'P', 'p', 'p', 1, 0, '', '', 1, 'public', 'everywhere', 1, 1, '', 7, 1, 0)";
+            VALUES ('p', 'p', 'p', '', 'P', 'p', 'p', 1, 0, '', 1, 'public', 'everywhere', 1, 1, '', 7, 1, 0)";
         sqlx::raw_sql(setting).execute(&store.db.writer).await.unwrap();
         store
     }

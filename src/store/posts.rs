@@ -22,8 +22,11 @@ pub enum Found {
 }
 
 const POST: &str = "SELECT id, identity, feed_id, path, content_hash, title, slug, url, dated, author_updated, edited,
-        expires, draft, summary, html, language, words, access, reach, mail_subject, seq, public_since, mailable
+        expires, draft, summary, (SELECT html FROM post_bodies WHERE post_id = posts.id) AS html, language, words, access, reach, mail_subject, seq, public_since, mailable
     FROM posts";
+
+/// The part of it that is left out where bodies are not wanted.
+const BODY: &str = "(SELECT html FROM post_bodies WHERE post_id = posts.id)";
 
 /// What makes a post public at the instant bound as `$at`.
 macro_rules! public {
@@ -56,7 +59,7 @@ impl Store {
     pub async fn public_outlines(&self, now: Timestamp) -> Result<Vec<Post>> {
         const TAIL: &str =
             concat!(" WHERE seq IS NOT NULL AND reach <> 'mail' AND ", public!("$1"), " ORDER BY dated DESC, seq DESC");
-        let sql = AssertSqlSafe([&POST.replace(" html,", " '' AS html,"), TAIL].concat());
+        let sql = AssertSqlSafe([&POST.replace(BODY, "''"), TAIL].concat());
         let rows = sqlx::query(sql).bind(now.0).fetch_all(&self.db.reader).await?;
         self.with_lists(rows).await
     }
@@ -67,11 +70,12 @@ impl Store {
     /// Those of the engine.
     pub async fn bodies(&self, posts: &[i64]) -> Result<HashMap<i64, String>> {
         let ids = serde_json::to_string(posts).map_err(|e| StoreError::Value(e.to_string()))?;
-        let rows = sqlx::query("SELECT id, html FROM posts WHERE id IN (SELECT value FROM json_each($1))")
-            .bind(ids)
-            .fetch_all(&self.db.reader)
-            .await?;
-        rows.iter().map(|row| Ok((row.try_get("id")?, row.try_get("html")?))).collect()
+        let rows =
+            sqlx::query("SELECT post_id, html FROM post_bodies WHERE post_id IN (SELECT value FROM json_each($1))")
+                .bind(ids)
+                .fetch_all(&self.db.reader)
+                .await?;
+        rows.iter().map(|row| Ok((row.try_get("post_id")?, row.try_get("html")?))).collect()
     }
 
     /// Changes whenever the set of public posts or one of them does, time

@@ -19,9 +19,9 @@ pub(super) fn hex(bytes: &[u8; 32]) -> String {
 pub(super) async fn insert(tx: &mut Transaction<'static, Sqlite>, entry: &Entry) -> Result<i64> {
     let feed_id = first_feed_id(tx, entry).await?;
     let row = sqlx::query(
-        "INSERT INTO posts (identity, feed_id, path, content_hash, title, slug, url, dated, draft, summary, html,
+        "INSERT INTO posts (identity, feed_id, path, content_hash, title, slug, url, dated, draft, summary,
             words, access, reach, file_size, file_modified, rendered_by, mailable, guarded)
-         VALUES ($1, $2, '', '', '', '', '', 0, 0, '', '', 0, 'public', 'everywhere', 0, 0, '', 1, 0) RETURNING id",
+         VALUES ($1, $2, '', '', '', '', '', 0, 0, '', 0, 'public', 'everywhere', 0, 0, '', 1, 0) RETURNING id",
     )
     .bind(&entry.identity)
     .bind(feed_id)
@@ -57,13 +57,13 @@ pub(super) async fn write_entry(
     // Another post may have had the identity that this file gives it now: then it keeps its own.
     sqlx::query(
         "UPDATE posts SET path = $2, content_hash = $3, title = $4, slug = $5, url = $6, dated = $7,
-            author_updated = $8, expires = $9, draft = $10, summary = $11, html = $12, language = $13, words = $14,
-            access = $15, reach = $21, mail_subject = $22, file_size = $16, file_modified = $17, rendered_by = $20,
+            author_updated = $8, expires = $9, draft = $10, summary = $11, language = $12, words = $13,
+            access = $14, reach = $20, mail_subject = $21, file_size = $15, file_modified = $16, rendered_by = $19,
             removed = NULL,
-            edited = CASE WHEN seq IS NULL THEN edited ELSE COALESCE($18, edited) END,
-            identity = CASE WHEN EXISTS (SELECT 1 FROM posts o WHERE o.identity = $1 AND o.id <> $19)
+            edited = CASE WHEN seq IS NULL THEN edited ELSE COALESCE($17, edited) END,
+            identity = CASE WHEN EXISTS (SELECT 1 FROM posts o WHERE o.identity = $1 AND o.id <> $18)
                 THEN identity ELSE $1 END
-         WHERE id = $19",
+         WHERE id = $18",
     )
     .bind(&entry.identity)
     .bind(&entry.path)
@@ -76,7 +76,6 @@ pub(super) async fn write_entry(
     .bind(entry.expires.map(|t| t.0))
     .bind(entry.draft)
     .bind(&entry.summary)
-    .bind(&entry.html)
     .bind(&entry.language)
     .bind(entry.words)
     .bind(match entry.access {
@@ -90,6 +89,14 @@ pub(super) async fn write_entry(
     .bind(rendered_by)
     .bind(entry.send.reach.as_str())
     .bind(&entry.send.subject)
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query(
+        "INSERT INTO post_bodies (post_id, html) VALUES ($1, $2)
+         ON CONFLICT (post_id) DO UPDATE SET html = excluded.html",
+    )
+    .bind(id)
+    .bind(&entry.html)
     .execute(&mut **tx)
     .await?;
     lists::write(tx, id, entry).await
