@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use futures_util::FutureExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_cron_scheduler::{Job, JobScheduler};
@@ -256,6 +257,9 @@ async fn first_look(ctx: &Context, published: &mut String) {
     refresh(ctx, published).await;
 }
 
+/// How long the hints of one change of the archive come in.
+const BURST: Duration = Duration::from_millis(20);
+
 /// Follows the archive: at every hint of the watcher, while a file is being
 /// written, and at every `rescan`.
 async fn watch_archive(
@@ -280,6 +284,11 @@ async fn watch_archive(
                 false
             }
         };
+        if hint {
+            // One change is several hints; the last of them tells that a writer is done.
+            tokio::time::sleep(BURST).await;
+            let _ = ctx.wake.archive.notified().now_or_never();
+        }
         let now = ctx.now();
         if hint || now >= next {
             let waiting = look(&ctx, now).await;

@@ -44,6 +44,7 @@ mod watch;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use chrono_tz::Tz;
@@ -52,6 +53,7 @@ use crate::domain::{Entry, Fault, Timestamp};
 use dialect::Site;
 use names::Addresses;
 use walk::Filter;
+use watch::Closed;
 
 pub use watch::Watch;
 
@@ -167,6 +169,7 @@ pub struct Archive {
     rules: Rules,
     filter: Filter,
     addresses: Addresses,
+    closed: Arc<Closed>,
 }
 
 impl Archive {
@@ -178,7 +181,7 @@ impl Archive {
     pub fn new(rules: Rules) -> Result<Self, Fault> {
         let filter = Filter::new(&rules.include, &rules.exclude)?;
         let addresses = Addresses::new(&rules.site_url, rules.permalink.as_deref(), rules.zone)?;
-        Ok(Self { rules, filter, addresses })
+        Ok(Self { rules, filter, addresses, closed: Arc::default() })
     }
 
     /// What posts are read by.
@@ -216,6 +219,6 @@ impl Archive {
     /// # Errors
     /// The folder cannot be watched; the periodic scan still sees everything.
     pub fn watch(&self, on_change: impl Fn() + Send + 'static) -> Result<Watch, Fault> {
-        watch::start(&self.rules.root, on_change)
+        watch::start(&self.rules.root, Arc::clone(&self.closed), on_change)
     }
 }

@@ -16,7 +16,7 @@ use crate::domain::time::Span;
 use crate::domain::{Entry, Fault, Timestamp};
 
 /// A file changed less than this before or after `now` may still be written to.
-const SETTLE: Span = Span::seconds(2);
+pub(super) const SETTLE: Span = Span::seconds(2);
 
 /// Fewer files than this are not worth a second thread.
 const FEW: usize = 16;
@@ -41,7 +41,7 @@ pub(super) fn scan(archive: &Archive, known: &HashMap<String, Known>, now: Times
         shut(&mut scan, known, &path, fault, false);
     }
     let posts = posts(&mut scan, &walk.files, known, &site);
-    let fresh = sort(&mut scan, posts, known, now);
+    let fresh = sort(archive, &mut scan, posts, known, now);
     if !fresh.is_empty() || is_any_gone(known, &walk.files) {
         render(archive, &site, &mut scan, (&walk.files, &fresh), known, now);
     }
@@ -102,16 +102,28 @@ fn posts<'f>(scan: &mut Scan, files: &'f [Found], known: &HashMap<String, Known>
 }
 
 /// Parts files into those as they were, those to wait for, and those to read.
-fn sort(scan: &mut Scan, files: Vec<&Found>, known: &HashMap<String, Known>, now: Timestamp) -> Vec<Found> {
+/// A new post always rests, for it may be mailed; the change of a known one
+/// need not when its writer is heard to be done.
+fn sort(
+    archive: &Archive,
+    scan: &mut Scan,
+    files: Vec<&Found>,
+    known: &HashMap<String, Known>,
+    now: Timestamp,
+) -> Vec<Found> {
     let mut fresh = Vec::new();
     for found in files {
         let age = now.since(found.stamp.modified);
-        if known.get(&found.path).is_some_and(|known| known.stamp == Some(found.stamp)) {
+        let known = known.get(&found.path);
+        if known.is_some_and(|known| known.stamp == Some(found.stamp)) {
             scan.unchanged.push(found.path.clone());
-        } else if age > Span(-SETTLE.0) && age < SETTLE {
-            scan.waiting.push(found.path.clone());
-        } else {
+        } else if age <= Span(-SETTLE.0)
+            || age >= SETTLE
+            || known.is_some() && archive.closed.is_whole(&found.full, found.stamp)
+        {
             fresh.push(found.clone());
+        } else {
+            scan.waiting.push(found.path.clone());
         }
     }
     fresh
