@@ -1,5 +1,6 @@
 //! The router as a browser, a mail program, a scanner and an attacker meet it.
 
+mod choosing;
 mod house;
 mod leaving;
 mod private;

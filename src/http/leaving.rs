@@ -1,18 +1,16 @@
-//! Preferences, unsubscribing, and taking that back.
+//! Unsubscribing, and taking that back.
 
 use axum::extract::{Path, State};
 use axum::response::Response;
 
 use super::answer::{Answer, Failure, page, plain};
 use super::intake::Intake;
-use super::{Shared, Web, private};
+use super::{Shared, Web};
 use crate::domain::subscription::{Consent, ConsentAct, Status, Subscription};
 use crate::domain::token::Purpose;
 use crate::domain::{Cadence, Newsletter, Timestamp};
 use crate::store::UNDO;
 use crate::views::pages::confirm::Broken;
-use crate::views::pages::faults::Fault;
-use crate::views::pages::preferences::{self as preference_pages, Preferences};
 use crate::views::pages::unsubscribe::{self as unsubscribe_pages, Leaving, Returned};
 
 /// The subscription a token of this purpose speaks for; `None` when it was erased.
@@ -31,58 +29,6 @@ pub async fn open_both<'a>(
     let subscription = open(web, purpose, token).await?.ok_or(ended)?;
     let newsletter = web.newsletter(&subscription.newsletter).ok_or(ended)?;
     Ok((subscription, newsletter))
-}
-
-/// `GET /s/TOKEN`
-pub async fn preferences(State(web): State<Shared>, Path(token): Path<String>) -> Answer {
-    let (subscription, newsletter) = open_both(&web, Purpose::Manage, &token).await?;
-    match subscription.status {
-        Status::Active => choices(&web, &subscription, newsletter, &token, false).await,
-        Status::Unsubscribed => {
-            let leave = web.path_of(Purpose::Unsubscribe, subscription.id);
-            left(&web, &subscription, newsletter, leave.trim_end_matches("/unsubscribe")).await
-        }
-        Status::Pending => Err(Failure::Link(Broken::Ended)),
-    }
-}
-
-/// `POST /s/TOKEN`: the cadence.
-pub async fn save(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
-    let (subscription, newsletter) = open_both(&web, Purpose::Manage, &token).await?;
-    let fields = intake.form()?;
-    let cadence = fields.get("cadence").and_then(|word| word.parse::<Cadence>().ok());
-    let cadence = cadence.filter(|cadence| newsletter.cadences.contains(cadence));
-    let cadence = cadence.ok_or(Failure::Page(Fault::Garbled))?;
-    if subscription.status != Status::Active {
-        return Err(Failure::Link(Broken::Ended));
-    }
-    let saved = web.ctx.store.set_cadence(subscription.id, cadence).await?;
-    let saved = saved.ok_or(Failure::Link(Broken::Ended))?;
-    choices(&web, &saved, newsletter, &token, true).await
-}
-
-/// The preferences of an active subscription.
-pub async fn choices(
-    web: &Web,
-    subscription: &Subscription,
-    newsletter: &Newsletter,
-    token: &str,
-    saved: bool,
-) -> Answer {
-    let (address, action) = (subscription.address.masked(), format!("/s/{token}"));
-    let leave = web.path_of(Purpose::Unsubscribe, subscription.id);
-    let own_feed = private::addresses(web, subscription.id).await?;
-    let model = Preferences {
-        address: &address,
-        newsletter,
-        cadence: subscription.cadence,
-        since: subscription.confirmed,
-        saved,
-        action: &action,
-        leave: &leave,
-        own_feed: own_feed.as_deref(),
-    };
-    Ok(page(200, preference_pages::preferences(&web.site(), &model).into_string()))
 }
 
 /// `GET /s/TOKEN/unsubscribe`
@@ -163,7 +109,8 @@ fn rarer(subscription: &Subscription, newsletter: &Newsletter) -> Option<Cadence
     newsletter.cadences.iter().max().copied().filter(|rarest| *rarest > subscription.cadence)
 }
 
-async fn left(web: &Web, subscription: &Subscription, newsletter: &Newsletter, path: &str) -> Answer {
+/// The page of an ended subscription.
+pub async fn left(web: &Web, subscription: &Subscription, newsletter: &Newsletter, path: &str) -> Answer {
     let site = web.site();
     let until = undo_until(web, subscription, site.now).await?;
     let address = subscription.address.masked();

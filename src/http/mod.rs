@@ -6,6 +6,7 @@
 //! settings alone, never from `Host`.
 
 mod answer;
+mod choosing;
 mod following;
 mod health;
 mod intake;
@@ -69,7 +70,7 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/subscribe/sent", get(joining::sent))
         .route("/subscribe/{newsletter}", get(joining::form_of).post(joining::subscribe_to))
         .route("/confirm/{token}", get(joining::question).post(joining::confirm))
-        .route("/s/{token}", get(leaving::preferences).post(leaving::save))
+        .route("/s/{token}", get(choosing::preferences).post(choosing::save))
         .route("/s/{token}/feed", post(private::manage))
         .route("/s/{token}/unsubscribe", get(leaving::question).post(leaving::unsubscribe))
         .route("/s/{token}/undo", post(leaving::undo))

@@ -6,9 +6,10 @@ use axum::http::header::{CACHE_CONTROL, IF_MODIFIED_SINCE};
 use axum::http::{HeaderMap, HeaderValue, Method};
 
 use super::answer::{Answer, Failure};
+use super::choosing::{Said, choices};
 use super::following::send;
 use super::intake::Intake;
-use super::leaving::{choices, open_both};
+use super::leaving::open_both;
 use super::{Shared, Web};
 use crate::domain::Post;
 use crate::domain::subscription::Status;
@@ -68,7 +69,7 @@ pub async fn manage(State(web): State<Shared>, Path(token): Path<String>, intake
         Some("close") => web.ctx.store.close_private_feed(subscription.id).await?,
         _ => return Err(Failure::Page(Fault::Garbled)),
     }
-    choices(&web, &subscription, newsletter, &token, false).await
+    choices(&web, &subscription, newsletter, &token, Said::Nothing).await
 }
 
 /// The addresses of a subscriber's own feed, by format; `None` where there is

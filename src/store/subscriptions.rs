@@ -132,21 +132,6 @@ impl Store {
         self.subscription(id).await
     }
 
-    /// Changes how often; `covered_until` stays, so nothing is skipped or repeated.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn set_cadence(&self, id: i64, cadence: Cadence) -> Result<Option<Subscription>> {
-        let mut tx = self.begin().await?;
-        sqlx::query("UPDATE subscriptions SET cadence = $1 WHERE id = $2")
-            .bind(cadence.as_str())
-            .bind(id)
-            .execute(&mut *tx)
-            .await?;
-        self.commit(tx).await?;
-        self.subscription(id).await
-    }
-
     /// Ends a subscription and withdraws what has not left yet. Again on an
     /// ended one changes nothing.
     ///

@@ -167,6 +167,13 @@ impl House {
         self.take(posts.iter().map(|(slug, title)| entry(slug, title)).collect()).await;
     }
 
+    /// Takes exactly these posts in, by slug and topics.
+    pub async fn posts_about(&self, posts: &[(&str, &[&str])]) {
+        let about = |topics: &[&str]| topics.iter().filter_map(|name| Topic::named(name)).collect();
+        self.take(posts.iter().map(|(slug, topics)| Entry { topics: about(topics), ..entry(slug, slug) }).collect())
+            .await;
+    }
+
     /// Takes exactly one post in, for subscribers alone.
     pub async fn closed_post(&self, slug: &str, title: &str) {
         self.take(vec![Entry { access: Access::Subscribers, ..entry(slug, title) }]).await;

@@ -99,20 +99,6 @@ async fn a_token_does_one_job_only() {
 }
 
 #[tokio::test]
-async fn preferences_show_what_is_true_after_saving() {
-    let house = House::new().await;
-    let id = house.reader("jane@example.com", Status::Active).await.id;
-    let path = format!("/s/{}", house.token(Purpose::Manage, id));
-    assert!(house.get(&path).await.body.contains("value=\"weekly\" required checked"));
-    let saved = house.post(&path, "cadence=monthly").await;
-    assert!(saved.body.contains("Saved.") && saved.body.contains("value=\"monthly\" required checked"));
-    assert_eq!(house.subscription(id).await.cadence, Cadence::Monthly);
-    assert_eq!(house.post(&path, "cadence=hourly").await.status, 400);
-    assert_eq!(house.post(&path, "").await.status, 400);
-    assert_eq!(house.subscription(id).await.cadence, Cadence::Monthly);
-}
-
-#[tokio::test]
 async fn one_click_acts_at_once_however_it_is_sent_and_however_often() {
     let multipart = "--b\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--b--\r\n";
     let variants: [(&[(&str, &str)], &str); 7] = [

@@ -163,28 +163,23 @@ fn cadences(site: &Site<'_>, form: &Form<'_>) -> Markup {
         Some(newsletter) => words.say("page.cadence.zone", &[("zone", newsletter.zone.name())]),
         None => words.say("page.cadence.zone_loose", &[]),
     };
-    let choices: Vec<(Cadence, String)> = form
-        .cadences()
-        .map(|c| (c, single.map_or_else(|| site.loose_cadence(c), |newsletter| site.cadence(newsletter, c))))
-        .collect();
+    let sentence = |c| single.map_or_else(|| site.loose_cadence(c), |newsletter| site.cadence(newsletter, c));
     html! {
         fieldset #cadence aria-describedby=[form.fault("cadence").map(|_| "cadence-error")] {
             legend { (words.say("page.form.cadence", &[])) }
             (error(site, form, "cadence"))
-            (radios(&choices, chosen))
+            @for cadence in form.cadences() { (radio(cadence.as_str(), &sentence(cadence), chosen == Some(cadence))) }
             p.hint { (note) }
         }
     }
 }
 
-/// Radio buttons with full sentences.
-pub fn radios(choices: &[(Cadence, String)], chosen: Option<Cadence>) -> Markup {
+/// A radio button with a full sentence.
+pub fn radio(value: &str, sentence: &str, is_chosen: bool) -> Markup {
     html! {
-        @for (cadence, sentence) in choices {
-            label.choice {
-                input type="radio" name="cadence" value=(cadence.as_str()) required checked[chosen == Some(*cadence)];
-                span { (sentence) }
-            }
+        label.choice {
+            input type="radio" name="cadence" value=(value) required checked[is_chosen];
+            span { (sentence) }
         }
     }
 }

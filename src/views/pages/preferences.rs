@@ -1,12 +1,30 @@
-//! `/s/TOKEN`: how often, or not at all.
+//! `/s/TOKEN`: how often, of what, or not at all.
 
+use chrono::Days;
 use maud::{Markup, html};
 
-use super::form::radios;
+use super::form::radio;
 use super::frame::{Head, Site, Tab};
 use crate::domain::Timestamp;
 use crate::domain::cadence::Cadence;
 use crate::domain::newsletter::Newsletter;
+
+/// What the form says in the place of a cadence for a pause.
+pub const PAUSED: &str = "paused";
+
+/// What the names of the fields for topics begin with.
+pub const TOPIC: &str = "topic:";
+
+/// A topic to choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicChoice {
+    /// Its form in addresses.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+    /// Chosen so far.
+    pub chosen: bool,
+}
 
 /// What a reader may change.
 pub struct Preferences<'a> {
@@ -16,10 +34,16 @@ pub struct Preferences<'a> {
     pub newsletter: &'a Newsletter,
     /// How often now.
     pub cadence: Cadence,
+    /// Nothing is sent before this instant.
+    pub paused: Option<Timestamp>,
+    /// Topics to choose from; empty where there is no choice.
+    pub topics: &'a [TopicChoice],
     /// When they confirmed.
     pub since: Option<Timestamp>,
     /// Just saved: say what is true now.
     pub saved: bool,
+    /// Not saved: a pause needs a day.
+    pub no_day: bool,
     /// The path this page posts to.
     pub action: &'a str,
     /// Path of the unsubscribe page.
@@ -35,24 +59,20 @@ pub fn preferences(site: &Site<'_>, model: &Preferences<'_>) -> Markup {
     let title = words.say("page.preferences.title", &[]);
     let lead =
         words.say("page.preferences.lead", &[("address", model.address), ("newsletter", &model.newsletter.title)]);
-    let choices: Vec<(Cadence, String)> =
-        model.newsletter.cadences.iter().map(|&c| (c, site.cadence(model.newsletter, c))).collect();
     site.page(
         Head { title: &title, tab: Tab::Elsewhere, canonical: None },
         html! {
             h1 { (title) }
             @if model.saved { (saved(site, model)) }
+            @if model.no_day { (no_day(site)) }
             p.lead { (lead) }
             @if let Some(since) = model.since {
                 p.meta { (words.say("page.preferences.since", &[("date", &words.date(since, site.zone))])) }
             }
             form method="post" action=(model.action) {
-                fieldset {
-                    legend { (words.say("page.form.cadence", &[])) }
-                    (radios(&choices, Some(model.cadence)))
-                    p.hint { (words.say("page.cadence.zone", &[("zone", model.newsletter.zone.name())])) }
-                }
-                button { (words.say("page.preferences.submit", &[])) }
+                (cadences(site, model))
+                @if !model.topics.is_empty() { (topics(site, model.topics)) }
+                p { button { (words.say("page.preferences.submit", &[])) } }
             }
             @if let Some(addresses) = model.own_feed { (own_feed(site, addresses, model.action)) }
             section.aside {
@@ -62,6 +82,51 @@ pub fn preferences(site: &Site<'_>, model: &Preferences<'_>) -> Markup {
             }
         },
     )
+}
+
+/// How often, and whether not for a while.
+fn cadences(site: &Site<'_>, model: &Preferences<'_>) -> Markup {
+    let (words, newsletter) = (site.words, model.newsletter);
+    let is_paused = model.paused.is_some() || model.no_day;
+    let today = site.now.in_zone(newsletter.zone).date_naive();
+    let day = |days: u64| today.checked_add_days(Days::new(days)).unwrap_or(today).to_string();
+    html! {
+        fieldset {
+            legend { (words.say("page.form.cadence", &[])) }
+            @for &cadence in &newsletter.cadences {
+                (radio(cadence.as_str(), &site.cadence(newsletter, cadence), !is_paused && cadence == model.cadence))
+            }
+            (radio(PAUSED, &words.say("page.preferences.pause", &[]), is_paused))
+            div.choice-more {
+                label for="until" { (words.say("page.preferences.until", &[])) }
+                @if model.no_day { p.error #until-error { (words.say("page.preferences.no_day", &[])) } }
+                input #until type="date" name="until" min=(day(1)) max=(day(366))
+                    value=[model.paused.map(|until| until.in_zone(newsletter.zone).date_naive().to_string())]
+                    aria-invalid=[model.no_day.then_some("true")]
+                    aria-describedby=(if model.no_day { "until-error until-hint" } else { "until-hint" });
+                p.hint #until-hint { (words.say("page.preferences.pause_hint", &[])) }
+            }
+            p.hint { (words.say("page.cadence.zone", &[("zone", newsletter.zone.name())])) }
+        }
+    }
+}
+
+fn topics(site: &Site<'_>, topics: &[TopicChoice]) -> Markup {
+    let words = site.words;
+    html! {
+        fieldset aria-describedby="topics-hint" {
+            legend { (words.say("page.preferences.topics", &[])) }
+            p.hint #topics-hint { (words.say("page.preferences.topics_hint", &[])) }
+            div.topics {
+                @for topic in topics {
+                    label.choice {
+                        input type="checkbox" name=(format!("{TOPIC}{}", topic.slug)) checked[topic.chosen];
+                        span { bdi { (topic.name) } }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// The addresses of the reader's own feed, and how to change or end them.
@@ -100,11 +165,26 @@ fn own_feed(site: &Site<'_>, addresses: &[(&'static str, String)], action: &str)
 }
 
 fn saved(site: &Site<'_>, model: &Preferences<'_>) -> Markup {
-    let cadence = site.cadence(model.newsletter, model.cadence);
+    let words = site.words;
     html! {
         div.done role="status" {
-            p { strong { (site.words.say("page.preferences.saved", &[("cadence", &cadence)])) } }
-            p { (site.next(model.newsletter, model.cadence)) }
+            @if let Some(until) = model.paused {
+                @let date = words.date(until, model.newsletter.zone);
+                p { strong { (words.say("page.preferences.saved_pause", &[("date", &date)])) } }
+            } @else {
+                @let cadence = site.cadence(model.newsletter, model.cadence);
+                p { strong { (words.say("page.preferences.saved", &[("cadence", &cadence)])) } }
+                p { (site.next(model.newsletter, model.cadence)) }
+            }
+        }
+    }
+}
+
+fn no_day(site: &Site<'_>) -> Markup {
+    html! {
+        div.faults role="alert" {
+            h2 { (site.words.say("page.preferences.not_saved", &[])) }
+            ul { li { a href="#until" { (site.words.say("page.preferences.no_day", &[])) } } }
         }
     }
 }

@@ -8,7 +8,7 @@ use super::feeds::{About, FeedLine, Feeds, feeds};
 use super::form::{Form, FormFault, Sent, sent, subscribe};
 use super::frame::Site;
 use super::posts::{PostLine, archive, home, post, shelf, year};
-use super::preferences::{Preferences, preferences};
+use super::preferences::{Preferences, TopicChoice, preferences};
 use super::unsubscribe::{Leaving, Returned, done, returned, unsubscribe};
 use crate::domain::Timestamp;
 use crate::domain::cadence::{Cadence, When};
@@ -56,7 +56,11 @@ pub fn site(words: &Words) -> Site<'_> {
     }
 }
 
-fn newsletters() -> Result<Vec<Newsletter>, String> {
+/// The newsletters of the samples.
+///
+/// # Errors
+/// None: their clock times are ours.
+pub fn newsletters() -> Result<Vec<Newsletter>, String> {
     let newsletter = |id: &str, title: &str, description: &str| {
         Ok::<_, String>(Newsletter {
             id: id.to_owned(),
@@ -157,20 +161,28 @@ fn leaving(site: &Site<'_>, newsletter: &Newsletter) -> Vec<(&'static str, Strin
     let leave = Leaving { address: ADDRESS, newsletter, less: Some(Cadence::Monthly), path: PATH };
     let own = [("RSS", "feed.xml"), ("Atom", "atom.xml"), ("JSON Feed", "feed.json")]
         .map(|(name, file)| (name, format!("{}/private/TOKEN/{file}", site.public_url)));
-    let choices = |saved| Preferences {
+    let topic = |name: &str, chosen| TopicChoice { slug: name.to_lowercase(), name: name.to_owned(), chosen };
+    let topics = [topic("Compilers", false), topic("Radio repair", true), topic("Rust", false)];
+    let choices = |saved, no_day| Preferences {
         address: ADDRESS,
         newsletter,
         cadence: Cadence::Weekly,
+        paused: None,
+        topics: &topics,
         since: Some(NOW.minus(Span::days(400))),
         saved,
+        no_day,
         action: PATH,
         leave: "/s/TOKEN/unsubscribe",
         own_feed: saved.then_some(&own[..]),
     };
+    let paused = Preferences { paused: Some(NOW.plus(Span::days(30))), topics: &[], ..choices(true, false) };
     let back = |less| Returned { address: ADDRESS, newsletter, cadence: Cadence::Monthly, less };
     vec![
-        ("preferences", preferences(site, &choices(false)).into_string()),
-        ("preferences-saved", preferences(site, &choices(true)).into_string()),
+        ("preferences", preferences(site, &choices(false, false)).into_string()),
+        ("preferences-saved", preferences(site, &choices(true, false)).into_string()),
+        ("preferences-paused", preferences(site, &paused).into_string()),
+        ("preferences-no-day", preferences(site, &choices(false, true)).into_string()),
         ("unsubscribe", unsubscribe(site, &leave).into_string()),
         ("unsubscribed", done(site, &leave, Some(NOW.plus(Span::days(7)))).into_string()),
         ("unsubscribed-long-ago", done(site, &leave, None).into_string()),

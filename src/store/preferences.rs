@@ -1,0 +1,69 @@
+//! What a reader may change of a subscription without ending it.
+
+use super::{Result, Store, StoreError};
+use crate::domain::subscription::Subscription;
+use crate::domain::{Cadence, Timestamp};
+
+/// What a reader chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choices {
+    /// How often; `None` leaves it as it is.
+    pub cadence: Option<Cadence>,
+    /// Only posts with one of these topic slugs; empty means all of the newsletter's.
+    pub topics: Vec<String>,
+    /// No mail before this instant.
+    pub paused_until: Option<Timestamp>,
+}
+
+impl Store {
+    /// Changes how often; `covered_until` stays, so nothing is skipped or repeated.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn set_cadence(&self, id: i64, cadence: Cadence) -> Result<Option<Subscription>> {
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE subscriptions SET cadence = $1 WHERE id = $2")
+            .bind(cadence.as_str())
+            .bind(id)
+            .execute(&mut *tx)
+            .await?;
+        self.commit(tx).await?;
+        self.subscription(id).await
+    }
+
+    /// Keeps what the reader of an active subscription chose; `covered_until`
+    /// stays, so what appears during a pause comes after it. Any other
+    /// subscription stays as it is.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn choose(&self, id: i64, choices: &Choices) -> Result<Option<Subscription>> {
+        let topics = serde_json::to_string(&choices.topics).map_err(|error| StoreError::Value(error.to_string()))?;
+        let mut tx = self.begin().await?;
+        let changed = sqlx::query(
+            "UPDATE subscriptions SET cadence = COALESCE($1, cadence), paused_until = $2
+             WHERE id = $3 AND status = 'active'",
+        )
+        .bind(choices.cadence.map(Cadence::as_str))
+        .bind(choices.paused_until.map(|until| until.0))
+        .bind(id)
+        .execute(&mut *tx)
+        .await?;
+        if changed.rows_affected() > 0 {
+            sqlx::query("DELETE FROM subscription_topics WHERE subscription_id = $1")
+                .bind(id)
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query(
+                "INSERT INTO subscription_topics (subscription_id, topic)
+                 SELECT DISTINCT $1, value FROM json_each($2)",
+            )
+            .bind(id)
+            .bind(topics)
+            .execute(&mut *tx)
+            .await?;
+        }
+        self.commit(tx).await?;
+        self.subscription(id).await
+    }
+}
