@@ -192,6 +192,22 @@ CREATE TABLE private_feeds (
     issued          BIGINT NOT NULL
 );
 
+-- New addresses that were asked for: the old one keeps until the new one says yes.
+-- The link that is good is the one made then.
+CREATE TABLE address_changes (
+    subscriber_id BIGINT PRIMARY KEY REFERENCES subscribers (id),
+    address       TEXT   NOT NULL,
+    asked         BIGINT NOT NULL
+);
+
+-- Whom we forgot because they asked: a trace that shows no address, so that no
+-- import of an older list brings them back. All are salted with the first salt.
+CREATE TABLE erasures (
+    trace  TEXT   PRIMARY KEY,
+    salt   TEXT   NOT NULL,
+    erased BIGINT NOT NULL
+);
+
 -- Proof of consent: when, from where, which words.
 CREATE TABLE consents (
     id              INTEGER PRIMARY KEY,
@@ -292,7 +308,8 @@ CREATE TABLE generations (
 );
 
 -- The ledger: a row for every recipient. src/domain/delivery/mod.rs says what each
--- state means. `address` is set only where no subscription stands behind it.
+-- state means. `address` is set only where mail does not go to the subscriber's own,
+-- and `erased` where it did and they are forgotten.
 CREATE TABLE deliveries (
     id              INTEGER PRIMARY KEY,
     kind            TEXT   NOT NULL,

@@ -7,6 +7,7 @@ pub mod cadence;
 pub mod delivery;
 pub mod directives;
 pub mod edition;
+pub mod erasure;
 pub mod fault;
 pub mod newsletter;
 pub mod pace;

@@ -100,6 +100,8 @@ pub enum ConsentAct {
     Unsubscribed,
     /// Came back by Undo.
     Returned,
+    /// Took a new address.
+    Moved,
 }
 
 impl ConsentAct {
@@ -111,6 +113,7 @@ impl ConsentAct {
             Self::Vouched => "vouched",
             Self::Unsubscribed => "unsubscribed",
             Self::Returned => "returned",
+            Self::Moved => "moved",
         }
     }
 }

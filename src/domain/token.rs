@@ -5,10 +5,11 @@ use aws_lc_rs::{constant_time, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::address::Address;
 use super::time::{Span, Timestamp};
 
-/// How long a token that confirms works after it was issued; the mail says so,
-/// and the page keeps to it.
+/// How long a token that confirms, a subscription or an address, works after it
+/// was issued; the mail says so, and the page keeps to it.
 pub const CONFIRM_WITHIN: Span = Span::days(7);
 
 /// What a token may do.
@@ -22,6 +23,8 @@ pub enum Purpose {
     Unsubscribe,
     /// Read a feed of one's own.
     Feed,
+    /// Take a new address.
+    Move,
 }
 
 impl Purpose {
@@ -31,6 +34,7 @@ impl Purpose {
             Self::Manage => b"postroom manage v1\0",
             Self::Unsubscribe => b"postroom unsubscribe v1\0",
             Self::Feed => b"postroom feed v1\0",
+            Self::Move => b"postroom move v1\0",
         }
     }
 }
@@ -58,7 +62,9 @@ impl std::fmt::Debug for KeyRing {
 }
 
 const MAC: usize = 16;
-const PAYLOAD: usize = 13;
+const SECONDS: usize = 5;
+const PAYLOAD: usize = 8 + SECONDS;
+const ASKED: &[u8] = b"postroom asked v1\0";
 
 impl KeyRing {
     /// A ring of at least one key of 32 bytes.
@@ -96,9 +102,25 @@ impl KeyRing {
         };
         self.keys.iter().any(genuine).then_some(())?;
         let subscription = i64::from_be_bytes(payload[..8].try_into().ok()?);
-        let mut seconds = [0; 8];
-        seconds[3..].copy_from_slice(&payload[8..]);
-        Some(Token { subscription, issued: Timestamp(i64::from_be_bytes(seconds).saturating_mul(1_000)) })
+        Some(Token { subscription, issued: time_of(&payload[8..]) })
+    }
+
+    /// Marks that a browser sent an address in at an instant, without showing
+    /// it: base64url of 5 bytes of seconds and 16 bytes MAC, 28 characters.
+    pub fn seal_address(&self, address: &Address, at: Timestamp) -> String {
+        let mut bytes = at.0.div_euclid(1_000).to_be_bytes()[3..].to_vec();
+        let mac = tag(&self.keys[0], ASKED, &[&bytes, address.key().as_bytes()].concat());
+        bytes.extend_from_slice(&mac[..MAC]);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// When such a mark of this very address was made, if it was made here.
+    pub fn open_address(&self, text: &str, address: &Address) -> Option<Timestamp> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == SECONDS + MAC)?;
+        let (seconds, mac) = bytes.split_at(SECONDS);
+        let payload = [seconds, address.key().as_bytes()].concat();
+        let genuine = |key| constant_time::verify_slices_are_equal(&tag(key, ASKED, &payload)[..MAC], mac).is_ok();
+        self.keys.iter().any(genuine).then(|| time_of(seconds))
     }
 
     /// The local part of a delivery's Message-ID: the same for every try, told
@@ -107,6 +129,11 @@ impl KeyRing {
         let mac = tag(&self.keys[0], b"postroom message-id v1\0", &delivery.to_be_bytes());
         base32(&mac[..16])
     }
+}
+
+/// An instant from its seconds in 5 bytes.
+fn time_of(seconds: &[u8]) -> Timestamp {
+    Timestamp(seconds.iter().fold(0_i64, |sum, byte| sum << 8 | i64::from(*byte)).saturating_mul(1_000))
 }
 
 fn tag(key: &hmac::Key, label: &[u8], payload: &[u8]) -> Vec<u8> {
@@ -151,7 +178,7 @@ mod tests {
         assert_eq!(text.len(), 39);
         assert_eq!(ring(&[2, 1]).open(Purpose::Unsubscribe, &text), Some(TOKEN));
         assert_eq!(ring(&[2]).open(Purpose::Unsubscribe, &text), None);
-        for other in [Purpose::Confirm, Purpose::Manage, Purpose::Feed] {
+        for other in [Purpose::Confirm, Purpose::Manage, Purpose::Feed, Purpose::Move] {
             assert_eq!(old.open(other, &text), None);
         }
     }
@@ -173,6 +200,19 @@ mod tests {
         }
         for wrong in ["", "a", &text[1..], &format!("{text}A")] {
             assert_eq!(ring.open(Purpose::Manage, wrong), None);
+        }
+    }
+
+    #[test]
+    fn a_browser_is_known_by_the_address_it_sent_in_and_no_other() {
+        let (old, address) = (ring(&[1]), |text| Address::parse(text).unwrap());
+        let mark = old.seal_address(&address("jane@example.com"), TOKEN.issued);
+        assert_eq!(mark.len(), 28);
+        assert_eq!(ring(&[2, 1]).open_address(&mark, &address("Jane@example.com")), Some(TOKEN.issued));
+        assert_eq!(old.open_address(&mark, &address("joe@example.com")), None);
+        assert_eq!(ring(&[2]).open_address(&mark, &address("jane@example.com")), None);
+        for wrong in ["", &mark[1..], &mark.to_lowercase()] {
+            assert_eq!(old.open_address(wrong, &address("jane@example.com")), None);
         }
     }
 

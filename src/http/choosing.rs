@@ -26,13 +26,15 @@ const LONGEST: u64 = 366;
 
 /// What the page has to say of what was just sent in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum Said<'a> {
     /// Nothing was.
     Nothing,
     /// It is kept.
     Saved,
     /// A pause without a day that can be one: nothing was changed.
     NoDay,
+    /// A new address that cannot be one, and why: nothing was changed.
+    NoAddress(&'a str, &'a str),
 }
 
 /// `GET /s/TOKEN`
@@ -128,7 +130,7 @@ pub async fn choices(
     subscription: &Subscription,
     newsletter: &Newsletter,
     token: &str,
-    said: Said,
+    said: Said<'_>,
 ) -> Answer {
     let (address, action) = (subscription.address.masked(), format!("/s/{token}"));
     let leave = web.path_of(Purpose::Unsubscribe, subscription.id);
@@ -143,11 +145,15 @@ pub async fn choices(
         since: subscription.confirmed,
         saved: said == Said::Saved,
         no_day: said == Said::NoDay,
+        no_address: match said {
+            Said::NoAddress(typed, reason) => Some((typed, reason)),
+            _ => None,
+        },
         action: &action,
         leave: &leave,
         own_feed: own_feed.as_deref(),
     };
-    let status = if said == Said::NoDay { 422 } else { 200 };
+    let status = if matches!(said, Said::NoDay | Said::NoAddress(..)) { 422 } else { 200 };
     Ok(page(status, preference_pages::preferences(&site, &model).into_string()))
 }
 

@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::answer::{Answer, Failure, document, page, public_page};
 use super::intake::{Intake, is_json};
-use super::limit::Network;
 use super::reading::line;
-use super::{Shared, Web};
+use super::{Shared, Web, cookies};
 use crate::domain::subscription::{Consent, ConsentAct, Status, Subscription};
 use crate::domain::token::{CONFIRM_WITHIN, Purpose};
 use crate::domain::{Address, Cadence, Newsletter};
@@ -119,16 +118,15 @@ async fn ask(web: &Web, offered: &[Newsletter], intake: &Intake) -> Answer {
     let now = web.ctx.now();
     let as_json = is_json(&intake.headers);
     let wish = Wish::read(intake)?;
-    if let Some(client) = intake.client() {
-        web.tries.take(Network::from(client), now).map_err(Failure::TooMany)?;
-    }
-    if wish.is_trapped {
-        return Ok(accepted(as_json));
-    }
+    web.take_try(intake)?;
     let (address, newsletter, cadence) = match wish.check(offered) {
         Ok(parts) => parts,
         Err(faults) => return Ok(refused(web, offered, &wish, &faults, as_json)),
     };
+    if wish.is_trapped {
+        return Ok(accepted(web, &address, as_json));
+    }
+    let for_whom = address.clone();
     let request = Subscribe {
         address,
         newsletter: newsletter.id.clone(),
@@ -143,15 +141,17 @@ async fn ask(web: &Web, offered: &[Newsletter], intake: &Intake) -> Answer {
     };
     web.ctx.store.subscribe(&request, now).await?;
     web.ctx.wake.outbox.notify_one();
-    Ok(accepted(as_json))
+    Ok(accepted(web, &for_whom, as_json))
 }
 
-fn accepted(as_json: bool) -> Response {
-    if as_json {
+fn accepted(web: &Web, address: &Address, as_json: bool) -> Response {
+    let mut response = if as_json {
         document(202, &json!({ "schema": 1, "status": "confirmation sent" }))
     } else {
         (StatusCode::SEE_OTHER, [(LOCATION, "/subscribe/sent")]).into_response()
-    }
+    };
+    cookies::note_asked(web, address, &mut response);
+    response
 }
 
 fn refused(web: &Web, offered: &[Newsletter], wish: &Wish, faults: &[FormFault], as_json: bool) -> Response {
@@ -191,27 +191,44 @@ async fn open<'a>(web: &'a Web, token: &str) -> Result<(Subscription, &'a Newsle
 }
 
 /// `GET /confirm/TOKEN`
-pub async fn question(State(web): State<Shared>, Path(token): Path<String>) -> Answer {
+pub async fn question(State(web): State<Shared>, Path(token): Path<String>, headers: HeaderMap) -> Answer {
     let (subscription, newsletter) = open(&web, &token).await?;
     match subscription.status {
         Status::Active => welcome(&web, &subscription, newsletter, false).await,
         Status::Pending | Status::Unsubscribed => {
-            let (address, action) = (subscription.address.masked(), format!("/confirm/{token}"));
-            let model = Confirm { address: &address, newsletter, cadence: subscription.asked(), action: &action };
-            Ok(page(200, confirm_pages::confirm(&web.site(), &model).into_string()))
+            let is_known = cookies::has_asked(&web, &headers, &subscription.address);
+            Ok(button(&web, &subscription, newsletter, &token, (is_known, false)))
         }
     }
 }
 
-/// `POST /confirm/TOKEN`
+/// The page with the button; in a browser that is not known with a field for the address.
+fn button(
+    web: &Web,
+    subscription: &Subscription,
+    newsletter: &Newsletter,
+    token: &str,
+    (is_known, is_wrong): (bool, bool),
+) -> Response {
+    let (address, action) = (subscription.address.masked(), format!("/confirm/{token}"));
+    let cadence = subscription.asked();
+    let model = Confirm { address: &address, newsletter, cadence, action: &action, is_known, is_wrong };
+    page(if is_wrong { 422 } else { 200 }, confirm_pages::confirm(&web.site(), &model).into_string())
+}
+
+/// `POST /confirm/TOKEN`: acts for the browser the form was sent from, and for
+/// whoever types the address. Programs that press the buttons of pages behind
+/// links in mail do neither.
 pub async fn confirm(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
     let (subscription, newsletter) = open(&web, &token).await?;
-    let address = subscription.address.masked();
-    let model = Confirm { address: &address, newsletter, cadence: subscription.asked(), action: "" };
+    if subscription.status != Status::Active && !cookies::is_theirs(&web, &intake, &subscription.address) {
+        web.take_try(&intake)?;
+        return Ok(button(&web, &subscription, newsletter, &token, (false, true)));
+    }
     let consent = Consent {
         act: ConsentAct::Confirmed,
         source: "form".to_owned(),
-        words: confirm_pages::question(&web.site(), &model),
+        words: confirm_pages::question(&web.site(), &newsletter.title, &subscription.address.masked()),
         network: intake.client().map(|client| client.to_string()),
     };
     let expire = web.ctx.settings.mail.expire;

@@ -63,6 +63,11 @@ pub async fn unsubscribe(State(web): State<Shared>, Path(token): Path<String>, i
     let source = if one_click { "mail" } else { "form" };
     let consent = consent(ConsentAct::Unsubscribed, source, words.unwrap_or_default(), &intake);
     let ended = web.ctx.store.unsubscribe(subscription.id, &consent, site.now).await?;
+    // A button may be pressed by whoever the mail was passed on to, and by machines: its reader hears of it.
+    if !one_click && subscription.status == Status::Active {
+        web.ctx.store.say_goodbye(subscription.id, web.ctx.settings.mail.expire, site.now).await?;
+        web.ctx.wake.outbox.notify_one();
+    }
     match (ended, newsletter) {
         (Some(ended), Some(newsletter)) if !one_click || intake.wants_page() => {
             left(&web, &ended, newsletter, &path).await

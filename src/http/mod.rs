@@ -7,6 +7,7 @@
 
 mod answer;
 mod choosing;
+mod cookies;
 mod following;
 mod health;
 mod intake;
@@ -14,6 +15,8 @@ mod joining;
 mod leaving;
 mod library;
 mod limit;
+mod moving;
+mod own_data;
 mod patience;
 mod private;
 mod reading;
@@ -72,6 +75,10 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/confirm/{token}", get(joining::question).post(joining::confirm))
         .route("/s/{token}", get(choosing::preferences).post(choosing::save))
         .route("/s/{token}/feed", post(private::manage))
+        .route("/s/{token}/address", post(moving::ask))
+        .route("/s/{token}/move", get(moving::question).post(moving::act))
+        .route("/s/{token}/data", get(own_data::question).post(own_data::download))
+        .route("/s/{token}/erase", post(own_data::erase))
         .route("/s/{token}/unsubscribe", get(leaving::question).post(leaving::unsubscribe))
         .route("/s/{token}/undo", post(leaving::undo))
         .route("/s/{token}/less", post(leaving::less))
@@ -147,6 +154,16 @@ impl Web {
         self.newsletters().iter().find(|newsletter| newsletter.id == id)
     }
 
+    /// Takes one of the tries of the network a request came from.
+    fn take_try(&self, intake: &intake::Intake) -> Result<(), answer::Failure> {
+        match intake.client() {
+            Some(client) => {
+                self.tries.take(limit::Network::from(client), self.ctx.now()).map_err(answer::Failure::TooMany)
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The path of a page behind a fresh token.
     fn path_of(&self, purpose: Purpose, subscription: i64) -> String {
         let token = self.ctx.keys.seal(purpose, Token { subscription, issued: self.ctx.now() });
@@ -155,6 +172,7 @@ impl Web {
             Purpose::Manage => format!("/s/{token}"),
             Purpose::Unsubscribe => format!("/s/{token}/unsubscribe"),
             Purpose::Feed => format!("/private/{token}"),
+            Purpose::Move => format!("/s/{token}/move"),
         }
     }
 }

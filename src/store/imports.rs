@@ -3,6 +3,7 @@
 
 use sqlx::{Row, Sqlite, Transaction};
 
+use super::erasures::Forgotten;
 use super::{Result, Store, StoreError};
 use crate::domain::subscription::{Consent, Status};
 use crate::domain::{Address, Cadence, Timestamp};
@@ -27,7 +28,7 @@ pub struct Added {
     pub vouched: u64,
     /// Already there, left as they are.
     pub known: u64,
-    /// Left alone because their reader unsubscribed before.
+    /// Left alone because their reader unsubscribed before, or asked to be forgotten.
     pub unsubscribed: u64,
     /// Left alone because their address must not be mailed.
     pub suppressed: u64,
@@ -40,6 +41,7 @@ pub struct Import {
     tx: Transaction<'static, Sqlite>,
     newsletter: String,
     now: Timestamp,
+    forgotten: Forgotten,
     sum: Added,
 }
 
@@ -66,7 +68,9 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn import(&self, newsletter: &str, now: Timestamp) -> Result<Import> {
-        Ok(Import { tx: self.begin().await?, newsletter: newsletter.to_owned(), now, sum: Added::default() })
+        let forgotten = Forgotten::read(&self.db.reader).await?;
+        let (tx, newsletter) = (self.begin().await?, newsletter.to_owned());
+        Ok(Import { tx, newsletter, now, forgotten, sum: Added::default() })
     }
 }
 
@@ -146,8 +150,10 @@ impl Import {
     /// # Errors
     /// Those of the engine; the whole import fails then.
     pub async fn add(&mut self, new: &[NewSubscription], consent: &Consent) -> Result<()> {
+        let (forgotten, new): (Vec<_>, Vec<_>) = new.iter().partition(|one| self.forgotten.knows(&one.address));
+        self.sum.unsubscribed += forgotten.len() as u64;
         for status in [Status::Active, Status::Pending] {
-            let rows: Vec<_> = new.iter().filter(|one| one.status == status).collect();
+            let rows: Vec<_> = new.iter().copied().filter(|one| one.status == status).collect();
             if !rows.is_empty() {
                 self.add_alike(&rows, status, consent).await?;
             }

@@ -3,6 +3,7 @@
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, Sqlite, Transaction};
 
+use super::letters::queue_mail;
 use super::{Result, Store, StoreError, instant, maybe_instant, word};
 use crate::domain::delivery::Kind;
 use crate::domain::subscription::{Consent, ConsentAct, Status, Subscription};
@@ -39,8 +40,6 @@ pub struct StoredConsent {
     pub network: Option<String>,
 }
 
-/// One mail of a kind a day to one address, however often somebody types it.
-const MAIL_INTERVAL: Span = Span::hours(24);
 /// How long Undo works.
 pub(crate) const UNDO: Span = Span::days(7);
 
@@ -87,7 +86,7 @@ impl Store {
         let id: i64 = row.try_get("id")?;
         let kind = if word::<Status>(&row, "status")? == Status::Active { Kind::Already } else { Kind::Confirm };
         record_consent(&mut tx, id, &request.consent, now).await?;
-        queue_mail(&mut tx, kind, id, request.mail_expires, now).await?;
+        queue_mail(&mut tx, kind, id, None, request.mail_expires, now).await?;
         self.commit(tx).await?;
         Ok(())
     }
@@ -126,7 +125,7 @@ impl Store {
         .await?;
         if changed.rows_affected() > 0 {
             record_consent(&mut tx, id, consent, now).await?;
-            queue_mail(&mut tx, Kind::Welcome, id, mail_expires, now).await?;
+            queue_mail(&mut tx, Kind::Welcome, id, None, mail_expires, now).await?;
         }
         self.commit(tx).await?;
         self.subscription(id).await
@@ -284,7 +283,11 @@ fn subscription(row: &SqliteRow) -> Result<Subscription> {
     })
 }
 
-async fn upsert_subscriber(tx: &mut Transaction<'static, Sqlite>, address: &Address, now: Timestamp) -> Result<i64> {
+pub(super) async fn upsert_subscriber(
+    tx: &mut Transaction<'static, Sqlite>,
+    address: &Address,
+    now: Timestamp,
+) -> Result<i64> {
     let row = sqlx::query(
         "INSERT INTO subscribers (address, address_key, created) VALUES ($1, $2, $3)
          ON CONFLICT (address_key) DO UPDATE SET created = created RETURNING id",
@@ -297,7 +300,7 @@ async fn upsert_subscriber(tx: &mut Transaction<'static, Sqlite>, address: &Addr
     Ok(row.try_get(0)?)
 }
 
-async fn record_consent(
+pub(super) async fn record_consent(
     tx: &mut Transaction<'static, Sqlite>,
     subscription: i64,
     consent: &Consent,
@@ -313,38 +316,6 @@ async fn record_consent(
     .bind(&consent.source)
     .bind(&consent.words)
     .bind(&consent.network)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-/// Queues a transactional mail unless its address is suppressed or one of its
-/// kind went out within a day; one that failed, and a confirmation that was
-/// used, free the next. To confirm, an address is asked once a day whatever the
-/// newsletters: whoever types in somebody else's bombs them with one mail.
-async fn queue_mail(
-    tx: &mut Transaction<'static, Sqlite>,
-    kind: Kind,
-    subscription: i64,
-    expires: Span,
-    now: Timestamp,
-) -> Result<()> {
-    sqlx::query(
-        "INSERT INTO deliveries (kind, subscription_id, state, attempts, uncertain, not_before, expires, created)
-         SELECT $1, s.id, 'queued', 0, 0, $2, $3, $2
-         FROM subscriptions s JOIN subscribers r ON r.id = s.subscriber_id
-         WHERE s.id = $4
-            AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_key = r.address_key)
-            AND NOT EXISTS (SELECT 1 FROM subscriptions o JOIN deliveries d ON d.subscription_id = o.id
-                WHERE o.subscriber_id = s.subscriber_id AND (o.id = s.id OR $1 = 'confirm') AND d.kind = $1
-                AND d.state NOT IN ('refused', 'suppressed', 'expired', 'cancelled')
-                AND d.created > $5 AND d.created > COALESCE(o.confirmed, 0))",
-    )
-    .bind(kind.as_str())
-    .bind(now.0)
-    .bind(now.plus(expires).0)
-    .bind(subscription)
-    .bind(now.minus(MAIL_INTERVAL).0)
     .execute(&mut **tx)
     .await?;
     Ok(())

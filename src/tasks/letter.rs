@@ -13,13 +13,13 @@ use crate::domain::Newsletter;
 use crate::domain::delivery::Kind;
 use crate::domain::subscription::Subscription;
 use crate::domain::token::{CONFIRM_WITHIN, Purpose, Token};
-use crate::store::Leased;
+use crate::store::{Leased, UNDO};
 use crate::transport::message::{self, Alternative, Head, List, Mailbox, Template, Unsubscribe};
 use crate::transport::{Content, Envelope, Message};
 use crate::views::field::{self, Values};
 use crate::views::letter;
 use crate::views::mail::Mail;
-use crate::views::model::{AlreadyMail, ConfirmMail, TestMail, WelcomeMail};
+use crate::views::model::{AlreadyMail, ConfirmMail, GoodbyeMail, MovedMail, MovingMail, TestMail, WelcomeMail};
 
 /// Variants kept in memory: an edition rarely has more than two.
 const KEPT: usize = 16;
@@ -128,6 +128,21 @@ async fn transactional(ctx: &Context, leased: &Leased) -> anyhow::Result<Mail> {
                 valid_until: leased.created.plus(CONFIRM_WITHIN),
             };
             letter::confirm(&ctx.words, &confirm)
+        }
+        Kind::Moving => {
+            let token = token(ctx, leased, subscription, Purpose::Move);
+            let move_url = ctx.public(&format!("/s/{token}/move"));
+            let valid_until = leased.created.plus(CONFIRM_WITHIN);
+            letter::moving(&ctx.words, &MovingMail { site, move_url, valid_until })
+        }
+        Kind::Moved => {
+            let (address, subscribe_url) = (subscription.address.masked(), ctx.public("/subscribe"));
+            letter::moved(&ctx.words, &MovedMail { site, address, subscribe_url })
+        }
+        Kind::Goodbye => {
+            let undo_until = subscription.unsubscribed.unwrap_or(leased.created).plus(UNDO);
+            let mail = GoodbyeMail { site, newsletter: title, unsubscribe_url, undo_until };
+            letter::goodbye(&ctx.words, &mail)
         }
         Kind::Already => letter::already(&ctx.words, &AlreadyMail { site, newsletter: title, cadence, manage_url }),
         _ => {

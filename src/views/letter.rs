@@ -6,7 +6,7 @@ use maud::{Markup, PreEscaped, html};
 use super::field::line;
 use super::frame::{Frame, Holds, OwnWords, logo, rule, sender, sender_line};
 use super::mail::Mail;
-use super::model::{AlreadyMail, ConfirmMail, SiteModel, TestMail, WelcomeMail};
+use super::model::{AlreadyMail, ConfirmMail, GoodbyeMail, MovedMail, MovingMail, SiteModel, TestMail, WelcomeMail};
 use super::sheet::{PREHEADER, SUBJECT, shorten};
 use super::style::Style;
 use super::text::RULE;
@@ -90,6 +90,51 @@ pub fn welcome(words: &Words, mail: &WelcomeMail) -> Mail {
     ]);
     let subject = words.say("mail.welcome.subject", &[("site", &site.title)]);
     Letter { words, site, subject, heading: words.say("mail.welcome.heading", &[]), blocks }.write()
+}
+
+/// "Confirm your new address", to it.
+pub fn moving(words: &Words, mail: &MovingMail) -> Mail {
+    let site = mail.site.cleaned();
+    let until = words.moment(mail.valid_until, site.zone);
+    let blocks = vec![
+        Block::Say(words.say("mail.moving.what", &[("site", &site.title)])),
+        Block::Button(
+            words.say("mail.moving.button", &[]),
+            line(&mail.move_url),
+            words.say("mail.confirm.address", &[]),
+        ),
+        Block::Say(words.say("mail.confirm.until", &[("moment", &until)])),
+        Block::Say(words.say("mail.moving.nothing", &[])),
+    ];
+    let subject = words.say("mail.moving.subject", &[("site", &site.title)]);
+    Letter { words, site, subject, heading: words.say("mail.moving.heading", &[]), blocks }.write()
+}
+
+/// "Your address was changed", to the one before.
+pub fn moved(words: &Words, mail: &MovedMail) -> Mail {
+    let site = mail.site.cleaned();
+    let address = line(&mail.address);
+    let blocks = vec![
+        Block::Say(words.say("mail.moved.what", &[("site", &site.title), ("address", &address)])),
+        Block::Say(words.say("mail.moved.stranger", &[])),
+        Block::Link(words.say("page.form.submit", &[]), line(&mail.subscribe_url)),
+    ];
+    let subject = words.say("mail.moved.subject", &[("site", &site.title)]);
+    Letter { words, site, subject, heading: words.say("mail.moved.heading", &[]), blocks }.write()
+}
+
+/// "You have left": the last mail, with a way back for whoever did not mean to.
+pub fn goodbye(words: &Words, mail: &GoodbyeMail) -> Mail {
+    let site = mail.site.cleaned();
+    let newsletter = line(&mail.newsletter);
+    let until = words.moment(mail.undo_until, site.zone);
+    let blocks = vec![
+        Block::Say(words.say("mail.goodbye.what", &[("newsletter", &newsletter)])),
+        Block::Say(words.say("mail.goodbye.undo", &[("moment", &until)])),
+        Block::Link(words.say("page.unsubscribe.undo", &[]), line(&mail.unsubscribe_url)),
+    ];
+    let subject = words.say("mail.goodbye.subject", &[("site", &site.title)]);
+    Letter { words, site, subject, heading: words.say("mail.goodbye.heading", &[]), blocks }.write()
 }
 
 /// The operator's test mail.

@@ -256,6 +256,41 @@ pub struct WelcomeMail {
     pub unsubscribe_url: String,
 }
 
+/// "Confirm your new address".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MovingMail {
+    /// Where it comes from.
+    pub site: SiteModel,
+    /// The page with the button, with its token.
+    pub move_url: String,
+    /// Until when that page works.
+    pub valid_until: Timestamp,
+}
+
+/// "Your address was changed", to the one before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MovedMail {
+    /// Where it comes from.
+    pub site: SiteModel,
+    /// The new address, masked: this one may be somebody else's by now.
+    pub address: String,
+    /// The page to subscribe.
+    pub subscribe_url: String,
+}
+
+/// "You have left".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoodbyeMail {
+    /// Where it comes from.
+    pub site: SiteModel,
+    /// The newsletter's title.
+    pub newsletter: String,
+    /// The unsubscribe page, with its token: it takes back, too.
+    pub unsubscribe_url: String,
+    /// Until when it does.
+    pub undo_until: Timestamp,
+}
+
 /// The operator's `postroom test`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestMail {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::field::{Values, fill};
 use super::mail::{self, Mail};
 use super::model::{
-    AlreadyMail, ConfirmMail, Content, EditionMail, Extent, PostItem, SiteModel, TestMail, WelcomeMail,
+    AlreadyMail, ConfirmMail, Content, EditionMail, Extent, GoodbyeMail, MovedMail, MovingMail, PostItem, SiteModel,
+    TestMail, WelcomeMail,
 };
 use super::style::{LOGOS, Logo, Sheets, Style};
 use super::tokens::Accent;
@@ -40,7 +41,7 @@ impl Sample {
 }
 
 /// Every sample.
-pub const SAMPLES: [Sample; 16] = [
+pub const SAMPLES: [Sample; 19] = [
     Sample { name: "digest", about: "five posts, summaries", render: |w| mail::edition(w, &digest(w)) },
     Sample { name: "full", about: "one post, full text", render: |w| mail::edition(w, &full(w)) },
     Sample { name: "one", about: "one post, summary", render: |w| mail::edition(w, &one(w)) },
@@ -56,6 +57,9 @@ pub const SAMPLES: [Sample; 16] = [
     Sample { name: "confirm", about: "confirm your subscription", render: confirm },
     Sample { name: "already", about: "you are already subscribed", render: already },
     Sample { name: "welcome", about: "you are subscribed", render: welcome },
+    Sample { name: "moving", about: "confirm your new address", render: moving },
+    Sample { name: "moved", about: "your address was changed", render: moved },
+    Sample { name: "goodbye", about: "you have left", render: goodbye },
     Sample { name: "test", about: "the operator's test", render: test },
 ];
 
@@ -327,6 +331,26 @@ fn welcome(words: &Words) -> Mail {
         unsubscribe_url: values(words).unsubscribe_url,
     };
     mail::welcome(words, &mail)
+}
+
+fn moving(words: &Words) -> Mail {
+    let move_url = format!("https://news.example.org/s/{TOKEN}/move");
+    mail::moving(words, &MovingMail { site: site(words), move_url, valid_until: Timestamp(SLOT.0 + 7 * 86_400_000) })
+}
+
+fn moved(words: &Words) -> Mail {
+    let (address, subscribe_url) = ("j***@example.net".into(), "https://news.example.org/subscribe".into());
+    mail::moved(words, &MovedMail { site: site(words), address, subscribe_url })
+}
+
+fn goodbye(words: &Words) -> Mail {
+    let mail = GoodbyeMail {
+        site: site(words),
+        newsletter: "Example Blog".into(),
+        unsubscribe_url: format!("{}/unsubscribe", manage()),
+        undo_until: Timestamp(SLOT.0 + 7 * 86_400_000),
+    };
+    mail::goodbye(words, &mail)
 }
 
 fn test(words: &Words) -> Mail {

@@ -56,6 +56,11 @@ impl Reply {
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
+
+    /// The cookie that was set, as a browser sends it back.
+    pub fn cookie(&self) -> &str {
+        self.header("set-cookie").split(';').next().unwrap_or_default()
+    }
 }
 
 /// A whole service without its tasks.
@@ -128,6 +133,18 @@ impl House {
 
     pub async fn post(&self, path: &str, form: &str) -> Reply {
         self.ask("POST", path, &[("content-type", "application/x-www-form-urlencoded")], form).await
+    }
+
+    /// What a form in a browser that has this cookie sends.
+    pub async fn post_with(&self, path: &str, cookie: &str, form: &str) -> Reply {
+        let headers = [("content-type", "application/x-www-form-urlencoded"), ("cookie", cookie)];
+        self.ask("POST", path, &headers, form).await
+    }
+
+    /// The kinds of mail in the outbox that have not left, with where they go.
+    pub async fn letters(&self, to: &str) -> Vec<String> {
+        let rows = self.ctx.store.deliveries_to(&Address::parse(to).unwrap()).await.unwrap();
+        rows.iter().filter(|row| row.state.is_open()).map(|row| row.kind.as_str().to_owned()).collect()
     }
 
     /// A token as a mail sent now would carry it.

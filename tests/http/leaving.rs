@@ -42,7 +42,7 @@ async fn confirming_takes_the_button_and_a_link_of_the_last_seven_days() {
     let path = format!("/confirm/{}", house.token(Purpose::Confirm, reader.id));
     let question = house.get(&path).await;
     assert!(question.body.contains("j***@example.com") && question.body.contains(&format!("action=\"{path}\"")));
-    let welcome = house.post(&path, "").await;
+    let welcome = house.post(&path, "email=jane%40example.com").await;
     assert_eq!(welcome.status, 200);
     assert!(welcome.body.contains("You are subscribed") && welcome.body.contains("href=\"/s/"));
     assert_eq!(house.subscription(reader.id).await.status, Status::Active);
@@ -68,7 +68,8 @@ async fn the_welcome_shows_the_latest_edition_of_its_own_newsletter() {
         house.post(&format!("/subscribe/{newsletter}"), "email=jane%40example.com").await;
         let jane = house.ctx.store.subscriptions_of(&Address::parse("jane@example.com").unwrap()).await.unwrap();
         let id = jane.iter().find(|one| one.newsletter == newsletter).unwrap().id;
-        let welcome = house.post(&format!("/confirm/{}", house.token(Purpose::Confirm, id)), "").await;
+        let welcome =
+            house.post(&format!("/confirm/{}", house.token(Purpose::Confirm, id)), "email=jane%40example.com").await;
         assert_eq!(welcome.body.contains("/editions/1\""), shown, "{newsletter}: {}", welcome.body);
     }
 }
@@ -210,7 +211,7 @@ async fn an_address_typed_by_a_stranger_changes_nothing_until_its_reader_confirm
     let link = format!("/confirm/{}", house.token(Purpose::Confirm, reader.id));
     assert!(house.get(&link).await.body.contains("action=\"/confirm/"));
     assert_eq!(house.subscription(reader.id).await.status, Status::Unsubscribed);
-    assert_eq!(house.post(&link, "").await.status, 200);
+    assert_eq!(house.post(&link, "email=jane%40example.com").await.status, 200);
     let back = house.subscription(reader.id).await;
     assert_eq!(
         (back.status, back.cadence, back.wish, back.unsubscribed),

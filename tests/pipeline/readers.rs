@@ -51,10 +51,11 @@ impl Office {
         self.hand_over().await;
     }
 
-    /// Presses the button behind the link of the confirmation mail.
+    /// Types the address and presses the button behind the link of the confirmation mail.
     pub async fn confirm(&self, name: &str) {
         let link = self.mails(name).last().expect("a confirmation mail").link("https://news.blog.test/confirm/");
-        let (status, answer) = self.ask("POST", &link, "application/x-www-form-urlencoded", "").await;
+        let typed = format!("email={}", address(name).to_string().replace('+', "%2B"));
+        let (status, answer) = self.ask("POST", &link, "application/x-www-form-urlencoded", &typed).await;
         assert_eq!(status, 200, "{answer}");
         self.hand_over().await;
     }

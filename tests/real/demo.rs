@@ -108,7 +108,7 @@ fn the_demo_shows_a_digest_takes_readers_in_and_out_and_sends_what_is_dropped_in
     let (reader, archive) = ("new.reader@example.org", demo.folder().join("posts"));
     assert_eq!(demo.post("/subscribe", "email=new.reader%40example.org"), 303);
     let confirm = link(text(&demo.mail(reader, "Confirm"), "text"), "/confirm/");
-    assert_eq!(demo.post(&confirm, ""), 200);
+    assert_eq!(demo.post(&confirm, "email=new.reader%40example.org"), 200);
 
     drop_post(&archive, "A first post");
     let mail = demo.mail(reader, "A first post");

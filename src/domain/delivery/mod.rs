@@ -152,13 +152,28 @@ pub enum Kind {
     Welcome,
     /// "You are already subscribed".
     Already,
+    /// "Confirm your new address", to it.
+    Moving,
+    /// "Your address was changed", to the one before.
+    Moved,
+    /// "You have left".
+    Goodbye,
     /// The operator's `postroom test`.
     Test,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [Self::Edition, Self::Confirm, Self::Welcome, Self::Already, Self::Test];
+    pub const ALL: [Self; 8] = [
+        Self::Edition,
+        Self::Confirm,
+        Self::Welcome,
+        Self::Already,
+        Self::Moving,
+        Self::Moved,
+        Self::Goodbye,
+        Self::Test,
+    ];
 
     /// The word for it in SQL and JSON.
     pub fn as_str(self) -> &'static str {
@@ -167,6 +182,9 @@ impl Kind {
             Self::Confirm => "confirm",
             Self::Welcome => "welcome",
             Self::Already => "already",
+            Self::Moving => "moving",
+            Self::Moved => "moved",
+            Self::Goodbye => "goodbye",
             Self::Test => "test",
         }
     }

@@ -81,8 +81,11 @@ macro_rules! may_leave {
                     WHERE s.id = deliveries.subscription_id)))
             AND (deliveries.kind = 'test' OR EXISTS (SELECT 1 FROM subscriptions s
                 WHERE s.id = deliveries.subscription_id
-                    AND CASE WHEN deliveries.kind <> 'confirm' THEN s.status = 'active'
-                        ELSE s.status = 'pending' OR s.wish IS NOT NULL AND deliveries.created >= s.unsubscribed END))
+                    AND CASE deliveries.kind
+                        WHEN 'confirm' THEN s.status = 'pending'
+                            OR s.wish IS NOT NULL AND deliveries.created >= s.unsubscribed
+                        WHEN 'goodbye' THEN s.status = 'unsubscribed'
+                        ELSE s.status = 'active' END))
             AND (deliveries.edition IS NULL OR EXISTS (SELECT 1 FROM editions e
                 WHERE e.number = deliveries.edition AND e.state = 'sending'))
             AND (deliveries.kind = 'test' OR NOT EXISTS (SELECT 1 FROM pauses))"
@@ -109,7 +112,7 @@ const DENY: &str = "UPDATE deliveries SET run_id = NULL, state = why.state, reas
             CASE WHEN e.state = 'cancelled' THEN 'edition cancelled'
                 WHEN x.address_key IS NOT NULL THEN x.reason || ': ' || x.detail
                 WHEN e.state <> 'sending' OR p.id IS NOT NULL THEN d.reason
-                WHEN s.status = 'active' THEN 'confirmed already'
+                WHEN s.status = 'active' THEN CASE d.kind WHEN 'goodbye' THEN 'came back' ELSE 'confirmed already' END
                 WHEN s.status = 'pending' THEN 'not confirmed'
                 ELSE 'unsubscribed' END AS reason
         FROM json_each($1) j JOIN deliveries d ON d.id = j.value

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::editions::EditionLine;
-use super::form::{Form, form};
+use super::form::{Form, form, typed_address};
 use super::frame::{Head, Site, Tab};
 use crate::domain::cadence::Cadence;
 use crate::domain::newsletter::Newsletter;
@@ -18,6 +18,10 @@ pub struct Confirm<'a> {
     pub cadence: Cadence,
     /// The path the button posts to.
     pub action: &'a str,
+    /// This is the browser the form was sent from.
+    pub is_known: bool,
+    /// What was typed is not the address.
+    pub is_wrong: bool,
 }
 
 /// One question, one button.
@@ -28,9 +32,10 @@ pub fn confirm(site: &Site<'_>, model: &Confirm<'_>) -> Markup {
         Head { title: &title, tab: Tab::Elsewhere, canonical: None },
         html! {
             h1 { (title) }
-            p.lead { (question(site, model)) }
+            p.lead { (question(site, &model.newsletter.title, model.address)) }
             p { (site.cadence(model.newsletter, model.cadence)) "." }
             form method="post" action=(model.action) {
+                @if !model.is_known { (typed_address(site, "page.confirm.typed", model.is_wrong)) }
                 button { (words.say("page.confirm.submit", &[])) }
             }
             p.hint { (words.say("page.confirm.stranger", &[])) }
@@ -39,9 +44,8 @@ pub fn confirm(site: &Site<'_>, model: &Confirm<'_>) -> Markup {
 }
 
 /// What the button says yes to: kept as proof of consent.
-pub fn question(site: &Site<'_>, model: &Confirm<'_>) -> String {
-    let newsletter = model.newsletter.title.as_str();
-    site.words.say("page.confirm.lead", &[("newsletter", newsletter), ("address", model.address)])
+pub fn question(site: &Site<'_>, newsletter: &str, address: &str) -> String {
+    site.words.say("page.confirm.lead", &[("newsletter", newsletter), ("address", address)])
 }
 
 /// After the button: what comes next.

@@ -184,6 +184,25 @@ pub fn radio(value: &str, sentence: &str, is_chosen: bool) -> Markup {
     }
 }
 
+/// A field for the address a page is about, which shows it masked: a machine
+/// that presses every button does not fill it in, and a stranger seldom can.
+pub fn typed_address(site: &Site<'_>, label: &str, is_wrong: bool) -> Markup {
+    html! {
+        @if is_wrong {
+            div.faults role="alert" {
+                h2 { (site.words.say("page.form.faults", &[])) }
+                ul { li { a href="#email" { (site.words.say("page.form.fault.typed", &[])) } } }
+            }
+        }
+        label for="email" { (site.words.say(label, &[])) }
+        @if is_wrong { p.error #email-error { (site.words.say("page.form.fault.typed", &[])) } }
+        p {
+            input #email type="email" name="email" required autocomplete="email" inputmode="email" maxlength="254"
+                aria-invalid=[is_wrong.then_some("true")] aria-describedby=[is_wrong.then_some("email-error")];
+        }
+    }
+}
+
 /// `/subscribe` and `/subscribe/NEWSLETTER`.
 pub fn subscribe(site: &Site<'_>, model: &Form<'_>) -> Markup {
     let words = site.words;

@@ -3,11 +3,13 @@
 //! around all of them. Models are plain and borrowed; `now` is part of [`Site`].
 
 pub mod confirm;
+pub mod data;
 pub mod editions;
 pub mod faults;
 pub mod feeds;
 pub mod form;
 pub mod frame;
+pub mod moving;
 pub mod posts;
 pub mod preferences;
 pub mod samples;

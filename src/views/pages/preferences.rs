@@ -44,6 +44,8 @@ pub struct Preferences<'a> {
     pub saved: bool,
     /// Not saved: a pause needs a day.
     pub no_day: bool,
+    /// A new address that cannot be one, and why.
+    pub no_address: Option<(&'a str, &'a str)>,
     /// The path this page posts to.
     pub action: &'a str,
     /// Path of the unsubscribe page.
@@ -64,7 +66,10 @@ pub fn preferences(site: &Site<'_>, model: &Preferences<'_>) -> Markup {
         html! {
             h1 { (title) }
             @if model.saved { (saved(site, model)) }
-            @if model.no_day { (no_day(site)) }
+            @if model.no_day { (not_saved("#until", site, &words.say("page.preferences.no_day", &[]))) }
+            @if let Some((_, reason)) = model.no_address {
+                (not_saved("#email", site, &words.say("page.form.fault.email", &[("reason", reason)])))
+            }
             p.lead { (lead) }
             @if let Some(since) = model.since {
                 p.meta { (words.say("page.preferences.since", &[("date", &words.date(since, site.zone))])) }
@@ -75,6 +80,12 @@ pub fn preferences(site: &Site<'_>, model: &Preferences<'_>) -> Markup {
                 p { button { (words.say("page.preferences.submit", &[])) } }
             }
             @if let Some(addresses) = model.own_feed { (own_feed(site, addresses, model.action)) }
+            (address(site, model))
+            section {
+                h2 { (words.say("page.preferences.data_title", &[])) }
+                p { (words.say("page.preferences.data_lead", &[])) }
+                p { a.button.quiet href={ (model.action) "/data" } { (words.say("page.preferences.data", &[])) } }
+            }
             section.aside {
                 h2 { (words.say("page.preferences.leave_title", &[])) }
                 p { (words.say("page.preferences.leave_hint", &[])) }
@@ -180,11 +191,35 @@ fn saved(site: &Site<'_>, model: &Preferences<'_>) -> Markup {
     }
 }
 
-fn no_day(site: &Site<'_>) -> Markup {
+/// The form for another address.
+fn address(site: &Site<'_>, model: &Preferences<'_>) -> Markup {
+    let words = site.words;
+    html! {
+        section {
+            h2 { (words.say("page.preferences.address_title", &[])) }
+            p { (words.say("page.preferences.address_lead", &[])) }
+            form method="post" action={ (model.action) "/address" } {
+                label for="email" { (words.say("page.preferences.address_label", &[])) }
+                @if let Some((_, reason)) = model.no_address {
+                    p.error #email-error { (words.say("page.form.fault.email", &[("reason", reason)])) }
+                }
+                p {
+                    input #email type="email" name="email" value=[model.no_address.map(|(typed, _)| typed)] required
+                        autocomplete="email" inputmode="email" maxlength="254"
+                        aria-invalid=[model.no_address.map(|_| "true")]
+                        aria-describedby=[model.no_address.map(|_| "email-error")];
+                }
+                button.quiet { (words.say("page.preferences.address_submit", &[])) }
+            }
+        }
+    }
+}
+
+fn not_saved(field: &str, site: &Site<'_>, reason: &str) -> Markup {
     html! {
         div.faults role="alert" {
             h2 { (site.words.say("page.preferences.not_saved", &[])) }
-            ul { li { a href="#until" { (site.words.say("page.preferences.no_day", &[])) } } }
+            ul { li { a href=(field) { (reason) } } }
         }
     }
 }

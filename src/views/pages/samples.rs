@@ -2,11 +2,13 @@
 //! look: one name, one whole page.
 
 use super::confirm::{Broken, Confirm, Welcome, broken, confirm, welcome};
+use super::data::{Data, data, erased};
 use super::editions::{EditionLine, editions};
 use super::faults::{Fault, fault};
 use super::feeds::{About, FeedLine, Feeds, feeds};
 use super::form::{Form, FormFault, Sent, sent, subscribe};
 use super::frame::Site;
+use super::moving::{self, Moving};
 use super::posts::{PostLine, archive, home, post, shelf, year};
 use super::preferences::{Preferences, TopicChoice, preferences};
 use super::unsubscribe::{Leaving, Returned, done, returned, unsubscribe};
@@ -136,8 +138,14 @@ fn joining(site: &Site<'_>, one: &[Newsletter], two: &[Newsletter]) -> Vec<(&'st
     ];
     let all_wrong = Form { faults: &many, ..Form::new(two) };
     let mail = Sent { from: "Example Blog <news@example.org>" };
-    let question =
-        Confirm { address: ADDRESS, newsletter: &one[0], cadence: Cadence::Weekly, action: "/confirm/TOKEN" };
+    let question = |is_known, is_wrong| Confirm {
+        address: ADDRESS,
+        newsletter: &one[0],
+        cadence: Cadence::Weekly,
+        action: "/confirm/TOKEN",
+        is_known,
+        is_wrong,
+    };
     let latest = past_editions().into_iter().next();
     let in_now = Welcome {
         address: ADDRESS,
@@ -152,7 +160,9 @@ fn joining(site: &Site<'_>, one: &[Newsletter], two: &[Newsletter]) -> Vec<(&'st
         ("subscribe-fault", subscribe(site, &wrong).into_string()),
         ("subscribe-faults", subscribe(site, &all_wrong).into_string()),
         ("sent", sent(site, &mail).into_string()),
-        ("confirm", confirm(site, &question).into_string()),
+        ("confirm", confirm(site, &question(true, false)).into_string()),
+        ("confirm-elsewhere", confirm(site, &question(false, false)).into_string()),
+        ("confirm-wrong", confirm(site, &question(false, true)).into_string()),
         ("welcome", welcome(site, &in_now).into_string()),
     ]
 }
@@ -172,16 +182,27 @@ fn leaving(site: &Site<'_>, newsletter: &Newsletter) -> Vec<(&'static str, Strin
         since: Some(NOW.minus(Span::days(400))),
         saved,
         no_day,
+        no_address: None,
         action: PATH,
         leave: "/s/TOKEN/unsubscribe",
         own_feed: saved.then_some(&own[..]),
     };
     let paused = Preferences { paused: Some(NOW.plus(Span::days(30))), topics: &[], ..choices(true, false) };
+    let no_address = Preferences { no_address: Some(("jane@", "an address has an @ in it")), ..choices(false, false) };
+    let to_move = |is_wrong| Moving { old: ADDRESS, new: "j***@example.net", action: PATH, is_known: false, is_wrong };
     let back = |less| Returned { address: ADDRESS, newsletter, cadence: Cadence::Monthly, less };
     vec![
         ("preferences", preferences(site, &choices(false, false)).into_string()),
         ("preferences-saved", preferences(site, &choices(true, false)).into_string()),
         ("preferences-paused", preferences(site, &paused).into_string()),
+        ("preferences-no-address", preferences(site, &no_address).into_string()),
+        ("moving-sent", moving::sent(site, "j***@example.net").into_string()),
+        ("moving", moving::question(site, &to_move(false)).into_string()),
+        ("moving-wrong", moving::question(site, &to_move(true)).into_string()),
+        ("moved", moving::done(site, "j***@example.net", PATH).into_string()),
+        ("data", data(site, &Data { address: ADDRESS, path: PATH, is_wrong: false }).into_string()),
+        ("data-wrong", data(site, &Data { address: ADDRESS, path: PATH, is_wrong: true }).into_string()),
+        ("erased", erased(site).into_string()),
         ("preferences-no-day", preferences(site, &choices(false, true)).into_string()),
         ("unsubscribe", unsubscribe(site, &leave).into_string()),
         ("unsubscribed", done(site, &leave, Some(NOW.plus(Span::days(7)))).into_string()),
@@ -346,8 +367,9 @@ mod tests {
                 }
             }
             for (at, _) in html.match_indices("aria-describedby=\"") {
-                let id = html[at..].split('"').nth(1).unwrap();
-                assert!(html.contains(&format!("id=\"{id}\"")), "{name}: {id}");
+                for id in html[at..].split('"').nth(1).unwrap().split(' ') {
+                    assert!(html.contains(&format!("id=\"{id}\"")), "{name}: {id}");
+                }
             }
             for (at, _) in html.match_indices("href=\"#") {
                 let id = html[at + 7..].split('"').next().unwrap();

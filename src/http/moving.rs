@@ -1,0 +1,82 @@
+//! A new address for a subscriber: asked for on the page of their preferences,
+//! confirmed from the mail that goes to it.
+
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+
+use super::answer::{Answer, Failure, page};
+use super::choosing::{Said, choices};
+use super::cookies;
+use super::intake::Intake;
+use super::leaving::open_both;
+use super::{Shared, Web};
+use crate::domain::Address;
+use crate::domain::subscription::{Consent, ConsentAct, Status, Subscription};
+use crate::domain::token::{CONFIRM_WITHIN, Purpose};
+use crate::views::pages::confirm::Broken;
+use crate::views::pages::moving::{self as moving_pages, Moving};
+
+/// `POST /s/TOKEN/address`
+pub async fn ask(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
+    let (subscription, newsletter) = open_both(&web, Purpose::Manage, &token).await?;
+    if subscription.status != Status::Active {
+        return Err(Failure::Link(Broken::Ended));
+    }
+    let typed = intake.form()?.remove("email").unwrap_or_default();
+    web.take_try(&intake)?;
+    let to = match Address::parse(&typed) {
+        Ok(to) => to,
+        Err(reason) => return choices(&web, &subscription, newsletter, &token, Said::NoAddress(&typed, &reason)).await,
+    };
+    web.ctx.store.ask_to_move(&subscription, &to, web.ctx.settings.mail.expire, web.ctx.now()).await?;
+    web.ctx.wake.outbox.notify_one();
+    let mut response = page(200, moving_pages::sent(&web.site(), &to.masked()).into_string());
+    cookies::note_asked(&web, &to, &mut response);
+    Ok(response)
+}
+
+/// Who wants to move, and where to.
+async fn open(web: &Web, token: &str) -> Result<(Subscription, Address), Failure> {
+    let opened = web.ctx.keys.open(Purpose::Move, token).ok_or(Failure::Link(Broken::Damaged))?;
+    if opened.issued.plus(CONFIRM_WITHIN) <= web.ctx.now() {
+        return Err(Failure::Link(Broken::Expired));
+    }
+    let ended = Failure::Link(Broken::Ended);
+    let subscription = web.ctx.store.subscription(opened.subscription).await?.ok_or(ended)?;
+    let to = web.ctx.store.wants_to_move(subscription.subscriber_id, opened.issued).await?;
+    let to = to.filter(|_| subscription.status == Status::Active).ok_or(ended)?;
+    Ok((subscription, to))
+}
+
+/// `GET /s/TOKEN/move`
+pub async fn question(State(web): State<Shared>, Path(token): Path<String>, headers: HeaderMap) -> Answer {
+    let (subscription, to) = open(&web, &token).await?;
+    let is_known = cookies::has_asked(&web, &headers, &to);
+    let (old, new) = (subscription.address.masked(), to.masked());
+    let model = Moving { old: &old, new: &new, action: &format!("/s/{token}/move"), is_known, is_wrong: false };
+    Ok(page(200, moving_pages::question(&web.site(), &model).into_string()))
+}
+
+/// `POST /s/TOKEN/move`
+pub async fn act(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
+    let (subscription, to) = open(&web, &token).await?;
+    let site = web.site();
+    let (old, new) = (subscription.address.masked(), to.masked());
+    let model = Moving { old: &old, new: &new, action: &format!("/s/{token}/move"), is_known: false, is_wrong: true };
+    if !cookies::is_theirs(&web, &intake, &to) {
+        web.take_try(&intake)?;
+        return Ok(page(422, moving_pages::question(&site, &model).into_string()));
+    }
+    let consent = Consent {
+        act: ConsentAct::Moved,
+        source: "form".to_owned(),
+        words: moving_pages::lead(&site, &model),
+        network: intake.client().map(|client| client.to_string()),
+    };
+    let expire = web.ctx.settings.mail.expire;
+    let moved = web.ctx.store.move_to(&subscription, &to, &consent, expire, site.now).await?;
+    let moved = moved.ok_or(Failure::Link(Broken::Ended))?;
+    web.ctx.wake.outbox.notify_one();
+    let manage = web.path_of(Purpose::Manage, moved.id);
+    Ok(page(200, moving_pages::done(&site, &new, &manage).into_string()))
+}
