@@ -309,6 +309,32 @@ fn validators_change_exactly_when_the_bytes_do() {
 }
 
 #[test]
+fn whatever_changes_in_a_post_every_feed_is_as_if_it_were_made_for_the_first_time() {
+    let (masthead, then) = (masthead(), three());
+    let first = published(&masthead, &then, &HashMap::new());
+    let changes: [fn(&mut Post); 9] = [
+        |post| post.entry.html.push_str("<p>More.</p>"),
+        |post| post.entry.title.push('!'),
+        |post| post.entry.summary.push('!'),
+        |post| post.entry.url.push('x'),
+        |post| post.entry.authors.push("Eve".into()),
+        |post| post.entry.topics.clear(),
+        |post| post.entry.access = Access::Subscribers,
+        |post| post.edited = Some(Timestamp(NEW_YEAR.0 + 9 * DAY)),
+        |post| post.entry.media.clear(),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let mut now = then.clone();
+        now.iter_mut().for_each(change);
+        let (again, anew) = (published(&masthead, &now, &first), published(&masthead, &now, &HashMap::new()));
+        assert_eq!(again.len(), anew.len());
+        for (path, asset) in again {
+            assert_eq!((&asset.body, &asset.links), (&anew[&path].body, &anew[&path].links), "change {number}: {path}");
+        }
+    }
+}
+
+#[test]
 fn a_post_published_with_an_old_date_makes_the_feed_newer() {
     let first = published(&masthead(), &[post(3, "New")], &HashMap::new());
     let mut late = post(1, "Found in a drawer");

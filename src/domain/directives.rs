@@ -2,7 +2,7 @@
 
 /// Where a public post appears. Who may read it there in full is
 /// [`super::post::Access`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Reach {
     /// In feeds, on pages, in mail.
     #[default]
@@ -53,7 +53,7 @@ impl std::str::FromStr for Reach {
 }
 
 /// All an author says of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Directives {
     /// Where it appears.
     pub reach: Reach,

@@ -74,7 +74,7 @@ pub fn slugify(text: &str) -> String {
 }
 
 /// Who may read a post in full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Access {
     /// Everybody.
     #[default]
@@ -84,7 +84,7 @@ pub enum Access {
 }
 
 /// A file that belongs to a post: an episode, a film, its picture.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Media {
     /// Absolute address.
     pub url: String,
@@ -105,7 +105,7 @@ impl Media {
 
 /// What one file of the archive says, rendered once: the work of the archive
 /// room. It has no number and no history yet; see [`Post`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Entry {
     /// Who this post is, for ever: front matter `id`, else the source's GUID,
     /// else the archive-relative path without date prefix or extension.
@@ -165,7 +165,7 @@ impl Entry {
 }
 
 /// A post known to the store: an [`Entry`] with its number and its history.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Post {
     /// Row id.
     pub id: i64,

@@ -43,6 +43,8 @@ pub struct Asset {
     pub feed_id: String,
     /// The `Link` header of a feed: its own address and its hubs (WebSub section 4).
     pub links: String,
+    /// Stands for all that it was made of, in this run; 0 when that is not known.
+    pub made_of: u64,
 }
 
 /// What a file was when it last changed.
@@ -78,7 +80,7 @@ impl Asset {
         let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..18]));
         let (gzip, brotli, zstd) = (gzip(&body)?, brotli(&body)?, zstd(&body)?);
         let (feed_id, links) = (String::new(), String::new());
-        Ok(Self { media_type, gzip, brotli, zstd, body: body.into(), etag, modified, feed_id, links })
+        Ok(Self { media_type, gzip, brotli, zstd, body: body.into(), etag, modified, feed_id, links, made_of: 0 })
     }
 
     /// The asset for `body`, sharing the prepared forms of `previous` where it

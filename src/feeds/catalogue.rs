@@ -9,7 +9,7 @@ use crate::domain::post::{Access, Topic};
 use crate::domain::{Entry, Post, Timestamp};
 
 /// What a feed is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// All posts.
     Site,

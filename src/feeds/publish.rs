@@ -1,7 +1,10 @@
 //! Every feed of a site at once, and the lists of what there is.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread;
 
 use super::catalogue::{Catalogue, Kind, Shelf};
 use super::lists::{self, OPML_PATH, SITEMAP_PATH};
@@ -19,7 +22,7 @@ const STYLESHEET_PATH: &str = "/feed.css";
 const SUMMARY: &str = "/summary";
 
 /// What all feeds of a site have in common.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Masthead {
     /// What the site is called; never empty.
     pub title: String,
@@ -98,7 +101,7 @@ impl Before {
 }
 
 /// A way a shelf's feeds are made: below its folder, with whole posts or without.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Form {
     below: &'static str,
     full_text: bool,
@@ -142,23 +145,49 @@ pub fn publish(
         list(OPML_PATH, "text/x-opml; charset=utf-8", lists::opml(masthead, catalogue))?,
         list(SITEMAP_PATH, "application/xml; charset=utf-8", lists::sitemap(masthead, catalogue))?,
     ];
-    for shelf in &catalogue.shelves {
-        let pages = Pages::of(&shelf.items, &catalogue.items, masthead.items);
-        let posts: Vec<&Post> = pages.current.iter().map(|&item| &catalogue.items[item]).collect();
-        for form in forms(masthead, shelf) {
-            for format in &FORMATS {
-                site.push(feed(masthead, (shelf, form, format), (&posts, pages.archive.len()), before)?);
-            }
-        }
-    }
+    site.extend(feeds(masthead, catalogue, before)?);
     Ok(site)
 }
 
-/// One feed in one format.
+/// The feeds of every shelf, made on all processors.
+fn feeds(masthead: &Masthead, catalogue: &Catalogue, before: &Before) -> Result<Vec<(String, Asset)>, RenderError> {
+    let marks: Vec<u64> = catalogue.items.iter().map(hash_of).collect();
+    let made = |shelf: &Shelf| -> Result<Vec<(String, Asset)>, RenderError> {
+        let pages = Pages::of(&shelf.items, &catalogue.items, masthead.items);
+        let posts: Vec<&Post> = pages.current.iter().map(|&item| &catalogue.items[item]).collect();
+        let said: Vec<u64> = pages.current.iter().map(|&item| marks[item]).collect();
+        let all = forms(masthead, shelf).into_iter().flat_map(|form| FORMATS.iter().map(move |format| (form, format)));
+        all.map(|(form, format)| feed(masthead, (shelf, form, format), (&posts, &said, pages.archive.len()), before))
+            .collect()
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(4);
+    // In turn, because the largest stand together.
+    let part = |first: usize| catalogue.shelves.iter().skip(first).step_by(threads).map(made).collect::<Vec<_>>();
+    let parts: Vec<Vec<_>> = thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|first| scope.spawn(move || part(first))).collect();
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| thread.join();
+        running
+            .into_iter()
+            .map(|thread| join(thread).unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
+    let mut parts: Vec<_> = parts.into_iter().map(Vec::into_iter).collect();
+    let in_order = (0..catalogue.shelves.len()).filter_map(|shelf| parts[shelf % threads].next());
+    Ok(in_order.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
+/// Two things with the same number are the same, as far as this run goes.
+fn hash_of(thing: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    thing.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// One feed in one format: as it was where all it is made of is as it was.
 fn feed(
     masthead: &Masthead,
     (shelf, form, format): (&Shelf, Form, &Format),
-    (posts, archive): (&[&Post], usize),
+    (posts, said, archive): (&[&Post], &[u64], usize),
     before: &Before,
 ) -> Result<(String, Asset), RenderError> {
     let folder = format!("{}{}", shelf.folder, form.below);
@@ -166,6 +195,10 @@ fn feed(
     let mut channel = channel(masthead, shelf, form, posts);
     channel.feed_url = address(&format!("{}{path}", masthead.base()));
     channel.id = before.feed_id(&path, &channel.feed_url);
+    let made_of = hash_of((masthead, shelf.kind, &shelf.name, form, &channel.id, said, archive));
+    if let Some(old) = before.assets.get(&path).filter(|old| old.made_of == made_of) {
+        return Ok((path, old.clone()));
+    }
     channel.hubs.clone_from(&masthead.hubs);
     if archive > 0 {
         channel.place.previous = Some(page_address(masthead, &folder, archive, format));
@@ -175,6 +208,7 @@ fn feed(
     let mut asset = before.following(&path, format.media_type, body, modified)?;
     asset.links = link_header(&channel);
     asset.feed_id = channel.id;
+    asset.made_of = made_of;
     Ok((path, asset))
 }
 
