@@ -19,6 +19,7 @@
 mod address;
 mod collide;
 mod dates;
+mod declared;
 mod dialect;
 mod embeds;
 mod fields;

@@ -8,7 +8,7 @@ use feed_rs::model::{self, Feed};
 use url::Url;
 
 use super::markup::{self, Token};
-use super::{Rules, media, names, sanitise, text};
+use super::{Rules, declared, media, names, sanitise, text};
 use crate::domain::directives::Directives;
 use crate::domain::post::{Access, Media, Topic, is_uri, slugify};
 use crate::domain::{Entry, Fault, Timestamp};
@@ -64,7 +64,8 @@ pub fn read(
     let base = Url::parse(fetched.url).map_err(|error| Fault::new(fetched.source, error.to_string()))?;
     let parser = feed_rs::parser::Builder::new().base_uri(Some(fetched.url)).sanitize_content(false);
     let parser = parser.id_generator(made_id).build();
-    let feed = parser.parse(fetched.body).map_err(|error| no_feed(fetched, &base, &error.to_string()))?;
+    let feed =
+        parser.parse(&*declared::short(fetched.body)).map_err(|error| no_feed(fetched, &base, &error.to_string()))?;
     let mut remote = Remote::default();
     let mut ids: HashMap<&str, usize> = HashMap::new();
     for found in &feed.entries {

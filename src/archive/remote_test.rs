@@ -119,3 +119,15 @@ fn an_entity_bomb_stays_small() {
         assert!(remote.entries.iter().all(|entry| entry.title.len() < 1_000));
     }
 }
+
+#[test]
+fn an_encoding_that_is_named_late_or_twice_ends_no_program() {
+    let feed = rss("<item><guid>1</guid><title>P</title><description>a</description></item>");
+    let late = format!("{}<?xml version=\"1.0\" encoding=\"windows-1251\"?>{feed}", "\n".repeat(60));
+    assert_eq!(of(&late).unwrap().entries[0].title, "P");
+    let twice = feed.replace("<item>", "<?xml version=\"1.0\" encoding=\"utf-16\"?><item>");
+    assert_eq!(of(&twice).unwrap().entries[0].title, "P");
+    let greek = [b"<?xml version='1.0' encoding='ISO-8859-7'?>", feed.replace('P', "\u{1}").as_bytes()].concat();
+    let greek: Vec<u8> = greek.iter().map(|b| if *b == 1 { 0xd0 } else { *b }).collect();
+    assert_eq!(of_bytes(&greek).unwrap().entries[0].title, "Π");
+}
