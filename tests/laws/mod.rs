@@ -1,6 +1,7 @@
 //! Laws that hold for any bytes. tests/fuzz looks for bytes that break them, for as long as it is told; here a few
 //! hundred of each kind are tried, put together from what matters to the law.
 
+mod archive;
 mod dots;
 mod mail;
 mod relay;
@@ -53,6 +54,147 @@ const WORDS: &str = "(=\\?utf-8\\?Q\\?a\\?=|\\PC|[a-z .=?_\"<>,\\t]|[а-яё]){0
 const LINK: &str = "[!#-+\\--;=?-\\[\\]-~]{0,90}";
 const VALUE: &str = "(\\PC|[a-z .=?_\"<>,]|[а-яё]{1,9}|[\\x11\\x12\\t]|\r\n|[\\r\\n]|[a-z .=]{0,90}){0,60}";
 
+/// What begins and ends front matter, and what may stand in it.
+const FIELDS: &[&[u8]] = &[
+    b"---\n",
+    b"---\n",
+    b"+++\n",
+    b"{\n",
+    b"}\n",
+    b"title: A post\n",
+    b"title = \"A post\"\n",
+    b"\"title\": \"A post\",\n",
+    b"date: 2024-05-31T12:00:00+02:00\n",
+    b"date = 2024-05-31\n",
+    b"tags: [a, b]\n",
+    b"tags:\n  - a\n",
+    b"draft: ",
+    b"true\n",
+    b"permalink: /a/:title/\n",
+    b"url: ",
+    b"aliases: [",
+    b"[extra]\n",
+    b"newsletter: false\n",
+    b"access: subscribers\n",
+    b": ",
+    b"\"",
+    b"\xe2\x80\xae",
+    b"\xff",
+    b"\0",
+    b"\r\n",
+];
+
+/// What texts are made of: Markdown, HTML, and the languages of generators.
+const TEXT: &[&[u8]] = &[
+    b"\n\n",
+    b"# A heading\n\n",
+    b"some *words* ",
+    b"[a link](../b.md#c) ",
+    b"![a picture](c.png) ",
+    b"```rust\n",
+    b"- ",
+    b"> ",
+    b"|a|b|\n|-|-|\n",
+    b"[^1]",
+    b"<!--more-->",
+    b"{{< figure src=\"a.png\" >}}",
+    b"{{% ref \"b\" %}}",
+    b"{% highlight rust %}",
+    b"{% endhighlight %}",
+    b"{% for a in site.b %}",
+    b"{% endfor %}",
+    b"{{ page.title | upcase }}",
+    b"{% raw %}",
+    b"{{",
+    b"}}",
+    b"{%",
+    b"%}",
+    b"@/blog/a.md",
+    b"{filename}a.md",
+    b"<Tabs>",
+    b"import A from 'a'\n",
+    b":::note\n",
+    "字é\u{a0}".as_bytes(),
+];
+
+/// What HTML is made of that wants to be more than a post.
+const HTML: &[&[u8]] = &[
+    b"<p>",
+    b"</p>",
+    b"<b>",
+    b"</b>",
+    b"<a href=\"",
+    b"<img src=\"",
+    b"\">",
+    b"\" alt=\"",
+    b" onerror=x",
+    b"</a>",
+    b"javascript:",
+    b"data:text/html,",
+    b"//x.test",
+    b"/a?b&amp;c",
+    b"<pre>",
+    b"</pre>",
+    b"<code class=\"language-x\">",
+    b"</code>",
+    b"<table><tbody><tr><td>",
+    b"</td></tr></tbody></table>",
+    b"<ul><li>",
+    b"</li></ul>",
+    b"<svg>",
+    b"<math>",
+    b"<style>",
+    b"</style>",
+    b"<script>",
+    b"</script>",
+    b"<iframe src=x>",
+    b"<!--",
+    b"-->",
+    b"<br />",
+    b"<h2 id=\"a\">",
+    b"</h2>",
+    b"&lt;",
+    b"&quot;",
+    b"&#1;",
+    b"&nbsp",
+    b"\n",
+    b" a ",
+    b"<",
+    b">",
+    b"\xc2\xa0",
+];
+
+/// What feeds are made of.
+const FEED: &[&[u8]] = &[
+    b"<?xml version=\"1.0\" encoding=\"utf-16\"?>",
+    b"<rss version=\"2.0\"><channel><title>B</title>",
+    b"<item>",
+    b"</item>",
+    b"</channel></rss>",
+    b"<feed xmlns=\"http://www.w3.org/2005/Atom\">",
+    b"<entry>",
+    b"</entry>",
+    b"</feed>",
+    b"<title>A &amp;amp; b</title>",
+    b"<link>https://blog.example/a</link>",
+    b"<link href=\"../a\"/>",
+    b"<guid>1</guid>",
+    b"<id>1</id>",
+    b"<pubDate>Fri, 31 May 2024 12:00:00 GMT</pubDate>",
+    b"<updated>2024-05-31T12:00:00Z</updated>",
+    b"<description>&lt;p&gt;a</description>",
+    b"<content type=\"html\">&lt;b onclick=x&gt;</content>",
+    b"<enclosure url=\"a.mp3\" length=\"-1\" type=\"audio/mpeg\"/>",
+    b"<!DOCTYPE a [<!ENTITY b \"c\">]>",
+    b"&b;",
+    b"<![CDATA[",
+    b"]]>",
+    b"{\"version\":\"https://jsonfeed.org/version/1\",\"title\":\"B\",\"items\":[",
+    b"{\"id\":\"1\",\"content_html\":\"<p>a\"},",
+    b"]}",
+    b"\xff",
+];
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -81,5 +223,21 @@ proptest! {
     #[test]
     fn whatever_a_relay_says_the_report_is_what_happened(how in circumstances(), said in pieces(REPLIES, 16)) {
         relay::holds(&[&[how][..], &said].concat());
+    }
+
+    #[test]
+    fn whatever_a_file_holds_gives_a_fit_post_or_a_reason(how in any::<u8>(), fields in pieces(FIELDS, 12), text in pieces(TEXT, 12)) {
+        archive::post_holds(&[&[how][..], &fields, &text].concat());
+        archive::post_holds(&[&[how][..], b"---\ntitle: A post\n---\n", &text, &fields].concat());
+    }
+
+    #[test]
+    fn whatever_a_feed_holds_gives_fit_posts_or_a_reason(feed in pieces(FEED, 24)) {
+        archive::feed_holds(&feed);
+    }
+
+    #[test]
+    fn whatever_html_holds_nothing_of_it_acts(html in pieces(HTML, 24)) {
+        archive::html_holds(&html);
     }
 }
