@@ -177,6 +177,8 @@ CREATE TABLE subscriptions (
     unsubscribed  BIGINT,
     UNIQUE (subscriber_id, newsletter_id)
 );
+-- Those never confirmed are forgotten after a time.
+CREATE INDEX subscriptions_pending ON subscriptions (created) WHERE status = 'pending';
 CREATE INDEX subscriptions_due ON subscriptions (newsletter_id, cadence, status, covered_until);
 
 CREATE TABLE subscription_topics (
@@ -208,6 +210,14 @@ CREATE TABLE erasures (
     erased BIGINT NOT NULL
 );
 
+-- Lists the operator brought, so that the last one can be taken back.
+CREATE TABLE imports (
+    id            INTEGER PRIMARY KEY,
+    newsletter_id TEXT   NOT NULL REFERENCES newsletters (id),
+    file          TEXT   NOT NULL,
+    at            BIGINT NOT NULL
+);
+
 -- Proof of consent: when, from where, which words.
 CREATE TABLE consents (
     id              INTEGER PRIMARY KEY,
@@ -216,8 +226,11 @@ CREATE TABLE consents (
     at              BIGINT NOT NULL,
     source          TEXT   NOT NULL,
     words           TEXT   NOT NULL,
-    network         TEXT
+    network         TEXT,
+    -- The list it came with, if it did.
+    import_id       BIGINT REFERENCES imports (id)
 );
+CREATE INDEX consents_by_import ON consents (import_id) WHERE import_id IS NOT NULL;
 CREATE INDEX consents_by_subscription ON consents (subscription_id);
 
 -- Addresses that must not be mailed, whatever their subscriptions say.

@@ -287,15 +287,29 @@ pub enum Subscribers {
     },
     /// Import subscribers from a CSV file; sends no mail
     ///
-    /// The column of addresses is found by its name or by what is in it; columns
-    /// called cadence (or frequency) and status are used, others are not. A status is
-    /// active, pending or unsubscribed, or what other programs call these. Commas,
+    /// Understood are the exports of Mailchimp (each of its files), Substack,
+    /// Buttondown, Ghost, listmonk, WordPress.com and Jetpack, Mailman's list of
+    /// members, our own, and any list with a column of addresses. Used are the
+    /// addresses, cadence, status and since when; -n shows what was found. Commas,
     /// semicolons and tabs are understood. A file is imported whole or not at all.
-    /// Whoever unsubscribed or must not be mailed stays out. Without --consent-source
-    /// the imported stay pending and get no mail; imported again with it, they are
-    /// active.
+    /// Whoever unsubscribed here or there or must not be mailed stays out. Without
+    /// --consent-source the imported stay pending and get no mail; imported again
+    /// with it, they are active.
     Import(Import),
-    /// Export subscriptions as CSV
+    /// Take the last import back
+    ///
+    /// Whoever came with it is forgotten; to whom mail has gone already is
+    /// unsubscribed; who was pending before it is so again. Whoever has done something
+    /// since (confirmed, left, come again) stays as they are.
+    Undo {
+        /// Say which import it is and take nothing back
+        #[arg(short = 'n', long)]
+        dry_run: bool,
+    },
+    /// Export subscriptions as CSV, or everything known of them
+    ///
+    /// With --history one JSON object a line: each subscription with its consents and
+    /// every mail, then each address that must not be mailed.
     Export(Export),
 }
 
@@ -333,6 +347,9 @@ pub struct Export {
     /// Only pending, active or unsubscribed ones
     #[arg(long, value_name = "STATUS")]
     pub status: Option<Status>,
+    /// Everything known: consents, mails, addresses that must not be mailed
+    #[arg(long, conflicts_with = "raw")]
+    pub history: bool,
     /// Write cells as they are, also those a spreadsheet would run as formulas
     #[arg(long)]
     pub raw: bool,

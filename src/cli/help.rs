@@ -107,9 +107,11 @@ const EXAMPLES: &[(&str, &str)] = &[
   postroom subscribers import list.csv --consent-source \"exported from our old list, 2026-05-01\"
   postroom subscribers import list.csv --cadence monthly --partial",
     ),
+    ("postroom subscribers undo", "  postroom subscribers undo -n\n  postroom subscribers undo"),
     (
         "postroom subscribers export",
-        "  postroom subscribers export > subscribers.csv\n  postroom subscribers export --status active --out active.csv",
+        "  postroom subscribers export > subscribers.csv\n  postroom subscribers export --status active --out active.csv
+  postroom subscribers export --history --out everything.jsonl",
     ),
     ("postroom config", "  postroom config show\n  postroom config explain mail.from"),
     ("postroom config show", "  postroom config show\n  postroom config show --json"),

@@ -180,6 +180,8 @@ pub struct Mail {
     pub content: Content,
     /// Pattern of the address of a post's comments, slots `{url}` and `{slug}`.
     pub comments_url: Option<String>,
+    /// A request that nobody confirmed is forgotten after this long.
+    pub keep_unconfirmed: Span,
     /// A delivery tried for longer is expired.
     pub expire: Span,
     /// What happens to uncertain deliveries.

@@ -135,6 +135,7 @@ fn mail(reader: &Reader<'_>, site: Option<&Site>) -> Option<Mail> {
     let unsubscribe_address = section.may("unsubscribe_address", values::address);
     let content = section.need("content", values::content);
     let comments_url = section.may("comments_url", values::comments);
+    let keep_unconfirmed = section.need("keep_unconfirmed", values::span);
     let expire = section.need("expire", values::span);
     let uncertain = section.need("uncertain", values::uncertain);
     let uncertain_wait = section.need("uncertain_wait", values::span_or_none);
@@ -151,6 +152,7 @@ fn mail(reader: &Reader<'_>, site: Option<&Site>) -> Option<Mail> {
         from,
         content: content?,
         comments_url: comments_url?,
+        keep_unconfirmed: keep_unconfirmed?,
         expire: expire?,
         uncertain: uncertain?,
         uncertain_wait: uncertain_wait?,

@@ -192,6 +192,7 @@ mod tests {
             address: Address::parse(text).unwrap(),
             cadence: Cadence::Weekly,
             status: Status::Active,
+            since: None,
         };
         let consent =
             Consent { act: ConsentAct::Vouched, source: "import".into(), words: "list".into(), network: None };

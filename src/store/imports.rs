@@ -15,8 +15,11 @@ pub struct NewSubscription {
     pub address: Address,
     /// How often.
     pub cadence: Cadence,
-    /// Active when the operator vouches for consent, else pending.
+    /// Active when the operator vouches for consent, else pending; unsubscribed
+    /// for who left elsewhere, so that no other list brings them in.
     pub status: Status,
+    /// Since when, by the list it comes from.
+    pub since: Option<Timestamp>,
 }
 
 /// What became of entered or imported subscriptions.
@@ -28,6 +31,8 @@ pub struct Added {
     pub vouched: u64,
     /// Already there, left as they are.
     pub known: u64,
+    /// New ones that had left elsewhere, kept as such.
+    pub left: u64,
     /// Left alone because their reader unsubscribed before, or asked to be forgotten.
     pub unsubscribed: u64,
     /// Left alone because their address must not be mailed.
@@ -42,6 +47,8 @@ pub struct Import {
     newsletter: String,
     now: Timestamp,
     forgotten: Forgotten,
+    /// Its row, when it can be taken back.
+    id: Option<i64>,
     sum: Added,
 }
 
@@ -70,14 +77,31 @@ impl Store {
     pub async fn import(&self, newsletter: &str, now: Timestamp) -> Result<Import> {
         let forgotten = Forgotten::read(&self.db.reader).await?;
         let (tx, newsletter) = (self.begin().await?, newsletter.to_owned());
-        Ok(Import { tx, newsletter, now, forgotten, sum: Added::default() })
+        Ok(Import { tx, newsletter, now, forgotten, id: None, sum: Added::default() })
+    }
+
+    /// Begins an import of a list that can be taken back by [`Store::undo_import`].
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn import_file(&self, newsletter: &str, file: &str, now: Timestamp) -> Result<Import> {
+        let mut import = self.import(newsletter, now).await?;
+        let row = sqlx::query("INSERT INTO imports (newsletter_id, file, at) VALUES ($1, $2, $3) RETURNING id")
+            .bind(newsletter)
+            .bind(file)
+            .bind(now.0)
+            .fetch_one(&mut *import.tx)
+            .await?;
+        import.id = Some(row.try_get("id")?);
+        Ok(import)
     }
 }
 
-/// The rows bound as `$1`: address, its key, cadence.
+/// The rows bound as `$1`: address, its key, cadence, since when.
 macro_rules! rows {
     () => {
-        "(SELECT key AS place, value ->> 0 AS address, value ->> 1 AS address_key, value ->> 2 AS cadence
+        "(SELECT key AS place, value ->> 0 AS address, value ->> 1 AS address_key, value ->> 2 AS cadence,
+                value ->> 3 AS since
             FROM json_each($1)) n"
     };
 }
@@ -111,8 +135,8 @@ const ADD_SUBSCRIBERS: &str = concat!(
 );
 
 const PROVE_WAITING: &str = concat!(
-    "INSERT INTO consents (subscription_id, act, at, source, words, network)
-     SELECT id, $3, $4, $5, $6, $7 FROM subscriptions WHERE newsletter_id = $2 AND status = 'pending'
+    "INSERT INTO consents (subscription_id, act, at, source, words, network, import_id)
+     SELECT id, $3, $4, $5, $6, $7, $8 FROM subscriptions WHERE newsletter_id = $2 AND status = 'pending'
         AND subscriber_id IN (SELECT r.id FROM ",
     subscribers!(),
     ")"
@@ -126,16 +150,18 @@ const LET_IN: &str = concat!(
 );
 
 const SUBSCRIBE: &str = concat!(
-    "INSERT INTO subscriptions (subscriber_id, newsletter_id, status, cadence, covered_until, created)
-     SELECT r.id, $2, $3, n.cadence, (SELECT COALESCE(MAX(seq), 0) FROM posts), $4 FROM ",
+    "INSERT INTO subscriptions (subscriber_id, newsletter_id, status, cadence, covered_until, created, unsubscribed)
+     SELECT r.id, $2, $3, n.cadence, (SELECT COALESCE(MAX(seq), 0) FROM posts),
+        CASE WHEN $3 = 'pending' THEN $4 ELSE COALESCE(n.since, $4) END, CASE WHEN $3 = 'unsubscribed' THEN $4 END
+     FROM ",
     subscribers!(),
     " ORDER BY n.place ON CONFLICT (subscriber_id, newsletter_id) DO NOTHING"
 );
 
 // Every subscription has a proof; one without is of this batch.
 const PROVE_NEW: &str = concat!(
-    "INSERT INTO consents (subscription_id, act, at, source, words, network)
-     SELECT s.id, $3, $4, $5, $6, $7 FROM subscriptions s WHERE s.newsletter_id = $2
+    "INSERT INTO consents (subscription_id, act, at, source, words, network, import_id)
+     SELECT s.id, $3, $4, $5, $6, $7, $8 FROM subscriptions s WHERE s.newsletter_id = $2
         AND NOT EXISTS (SELECT 1 FROM consents c WHERE c.subscription_id = s.id)
         AND s.subscriber_id IN (SELECT r.id FROM ",
     subscribers!(),
@@ -152,7 +178,7 @@ impl Import {
     pub async fn add(&mut self, new: &[NewSubscription], consent: &Consent) -> Result<()> {
         let (forgotten, new): (Vec<_>, Vec<_>) = new.iter().partition(|one| self.forgotten.knows(&one.address));
         self.sum.unsubscribed += forgotten.len() as u64;
-        for status in [Status::Active, Status::Pending] {
+        for status in [Status::Active, Status::Pending, Status::Unsubscribed] {
             let rows: Vec<_> = new.iter().copied().filter(|one| one.status == status).collect();
             if !rows.is_empty() {
                 self.add_alike(&rows, status, consent).await?;
@@ -162,7 +188,9 @@ impl Import {
     }
 
     async fn add_alike(&mut self, new: &[&NewSubscription], status: Status, consent: &Consent) -> Result<()> {
-        let row = |one: &&NewSubscription| (one.address.to_string(), one.address.key(), one.cadence.as_str());
+        let row = |one: &&NewSubscription| {
+            (one.address.to_string(), one.address.key(), one.cadence.as_str(), one.since.map(|at| at.0))
+        };
         let rows = serde_json::to_string(&new.iter().map(row).collect::<Vec<_>>())
             .map_err(|error| StoreError::Value(error.to_string()))?;
         let out = sqlx::query(STAY_OUT).bind(&rows).bind(&self.newsletter).fetch_one(&mut *self.tx).await?;
@@ -183,6 +211,10 @@ impl Import {
             .await?
             .rows_affected();
         self.prove(PROVE_NEW, &rows, consent).await?;
+        if status == Status::Unsubscribed {
+            self.sum.left += added;
+            return Ok(());
+        }
         let (suppressed, unsubscribed) = (suppressed.unsigned_abs(), unsubscribed.unsigned_abs());
         let all = u64::try_from(new.len()).unwrap_or(u64::MAX);
         self.sum.added += added;
@@ -202,6 +234,7 @@ impl Import {
             .bind(&consent.source)
             .bind(&consent.words)
             .bind(&consent.network)
+            .bind(self.id)
             .execute(&mut *self.tx)
             .await?;
         Ok(())
@@ -239,7 +272,7 @@ mod tests {
     async fn add(import: &mut Import, addresses: &[&str], (status, act): (Status, ConsentAct)) {
         let one = |text: &&str| {
             let address = Address::parse(text).unwrap();
-            NewSubscription { address, cadence: Cadence::Weekly, status }
+            NewSubscription { address, cadence: Cadence::Weekly, status, since: None }
         };
         let consent = Consent { act, source: "import".into(), words: "paper".into(), network: None };
         import.add(&addresses.iter().map(one).collect::<Vec<_>>(), &consent).await.unwrap();

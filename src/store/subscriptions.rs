@@ -236,17 +236,7 @@ impl Store {
         .bind(subscription)
         .fetch_all(&self.db.reader)
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(StoredConsent {
-                    at: instant(row, "at")?,
-                    act: row.try_get("act")?,
-                    source: row.try_get("source")?,
-                    words: row.try_get("words")?,
-                    network: row.try_get("network")?,
-                })
-            })
-            .collect()
+        rows.iter().map(stored_consent).collect()
     }
 
     /// Why an address must not be mailed, if it must not.
@@ -261,6 +251,16 @@ impl Store {
                 .await?;
         row.map(|row| Ok((row.try_get("why")?, instant(&row, "created")?))).transpose()
     }
+}
+
+pub(super) fn stored_consent(row: &SqliteRow) -> Result<StoredConsent> {
+    Ok(StoredConsent {
+        at: instant(row, "at")?,
+        act: row.try_get("act")?,
+        source: row.try_get("source")?,
+        words: row.try_get("words")?,
+        network: row.try_get("network")?,
+    })
 }
 
 fn subscription(row: &SqliteRow) -> Result<Subscription> {

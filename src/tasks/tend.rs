@@ -1,9 +1,10 @@
 //! Whether the disk has room; what time has overtaken: deliveries too old to try or of a cancelled edition,
-//! uncertain ones whose wait is over, editions whose every delivery is settled; and
-//! which editions stand still.
+//! uncertain ones whose wait is over, editions whose every delivery is settled, requests
+//! nobody confirmed; and which editions stand still.
 
 use crate::context::Context;
 use crate::domain::Timestamp;
+use crate::domain::token::CONFIRM_WITHIN;
 use crate::store::Store;
 use crate::telemetry;
 
@@ -43,5 +44,11 @@ async fn tended(ctx: &Context, now: Timestamp) -> anyhow::Result<Step> {
     for number in &finished {
         telemetry::edition_finished(*number, &ctx.store.tally(*number).await?);
     }
-    Ok(Step::of(resent + withdrawn + expired + finished.len() as u64))
+    // A link to confirm must not lead to what is forgotten already.
+    let kept = ctx.settings.mail.keep_unconfirmed.max(CONFIRM_WITHIN);
+    let purged = ctx.store.purge_unconfirmed(now.minus(kept)).await?;
+    if purged > 0 {
+        telemetry::unconfirmed_purged(purged);
+    }
+    Ok(Step::of(purged + resent + withdrawn + expired + finished.len() as u64))
 }

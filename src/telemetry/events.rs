@@ -170,6 +170,11 @@ pub fn delivery_uncertain(delivery: i64, reason: &str) {
     warn!(delivery, reason, "uncertain");
 }
 
+/// Requests that nobody confirmed were forgotten.
+pub fn unconfirmed_purged(count: u64) {
+    info!(count, "forgot requests that were never confirmed");
+}
+
 /// Deliveries ran out of time.
 pub fn deliveries_expired(count: u64) {
     warn!(count, "expired");

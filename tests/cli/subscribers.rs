@@ -114,11 +114,51 @@ fn an_export_is_safe_in_a_spreadsheet_and_comes_back_the_same() {
 
     let other = with_list(&export);
     assert_eq!(import(other.path(), &["--consent-source", "moved"]).code, 0);
-    let still = listed(folder.path(), &[]).into_iter().filter(|line| !line.contains("unsubscribed"));
-    let (mut still, mut moved) = (still.collect::<Vec<_>>(), listed(other.path(), &[]));
+    let (mut still, mut moved) = (listed(folder.path(), &[]), listed(other.path(), &[]));
     still.sort();
     moved.sort();
     assert_eq!(moved, still);
+}
+
+#[test]
+fn an_export_of_another_program_is_understood_and_who_left_there_stays_out_of_every_later_list() {
+    let folder = with_list(
+        "email,active_subscription,email_disabled,created_at\nann@a.test,false,false,2024-01-15\nbob@a.test,true,true,2024-02-01\n",
+    );
+    let shown = import(folder.path(), &["-n"]);
+    let expected = "1 row of Substack with addresses in `email`, who must get none in `email_disabled`, since when in `created_at`: ann@a.test\n\
+                    1 row is of people who left there";
+    assert!(shown.out.starts_with(expected), "{}", shown.out);
+    import(folder.path(), &["--consent-source", "Substack"]);
+    assert_eq!(listed(folder.path(), &[]), ["ann@a.test posts active weekly", "bob@a.test posts unsubscribed weekly"]);
+    assert!(run(folder.path(), &["subscribers", "list", "ann"]).out.contains("15 Jan 2024"));
+    fs::write(folder.path().join("list.csv"), "bob@a.test\n").unwrap();
+    let again = import(folder.path(), &["--consent-source", "another list"]);
+    assert!(again.out.contains("Imported 0 into posts; 0 were there already, 1 had unsubscribed"), "{}", again.out);
+}
+
+#[test]
+fn the_last_import_is_taken_back() {
+    let folder = with_list(GOOD);
+    assert_eq!(run(folder.path(), &["subscribers", "undo"]).code, 3);
+    run(folder.path(), &["subscribers", "add", "joe@a.test", "--consent-source", "asked"]);
+    import(folder.path(), &["--consent-source", "wrong list"]);
+    assert!(run(folder.path(), &["subscribers", "undo", "-n"]).out.contains("the import of list.csv into posts"));
+    assert_eq!(listed(folder.path(), &[]).len(), 2);
+    let undone = run(folder.path(), &["subscribers", "undo"]);
+    assert!(undone.out.contains("1 is forgotten, 0 are unsubscribed"), "{}{}", undone.out, undone.err);
+    assert_eq!(listed(folder.path(), &[]), ["joe@a.test posts active weekly"]);
+    assert_eq!(run(folder.path(), &["subscribers", "undo"]).code, 3);
+}
+
+#[test]
+fn an_export_with_history_tells_everything_known() {
+    let folder = with_list(GOOD);
+    import(folder.path(), &["--consent-source", "old list"]);
+    let export = run(folder.path(), &["subscribers", "export", "--history"]).out;
+    let lines: Vec<serde_json::Value> = export.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((lines.len(), &lines[0]["schema"], &lines[0]["address"]), (2, &1.into(), &"jane@a.test".into()));
+    assert_eq!((&lines[0]["consents"][0]["words"], &lines[0]["mails"]), (&"old list".into(), &serde_json::json!([])));
 }
 
 #[test]

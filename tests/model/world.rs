@@ -294,6 +294,7 @@ async fn join(store: &Store, now: Timestamp) -> Vec<i64> {
         address: address.clone(),
         cadence: Cadence::Daily,
         status: Status::Active,
+        since: None,
     };
     let new: Vec<_> = addresses.iter().map(new).collect();
     store.add_subscriptions("posts", &new, &consent(ConsentAct::Vouched), now).await.unwrap();

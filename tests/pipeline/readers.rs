@@ -30,7 +30,7 @@ impl Office {
         };
         let new: Vec<_> = names
             .iter()
-            .map(|name| NewSubscription { address: address(name), cadence, status: Status::Active })
+            .map(|name| NewSubscription { address: address(name), cadence, status: Status::Active, since: None })
             .collect();
         let added = self.ctx.store.add_subscriptions(newsletter, &new, &consent, self.ctx.now()).await.unwrap();
         assert_eq!(added.added, names.len() as u64, "{added:?}");

@@ -226,7 +226,12 @@ async fn subscribe_readers(ctx: &Context) -> Result<(), Failure> {
     let new: Vec<_> = READERS
         .iter()
         .filter_map(|(address, cadence)| {
-            Some(NewSubscription { address: Address::parse(address).ok()?, cadence: *cadence, status: Status::Active })
+            Some(NewSubscription {
+                address: Address::parse(address).ok()?,
+                cadence: *cadence,
+                status: Status::Active,
+                since: None,
+            })
         })
         .collect();
     let consent = Consent {

@@ -8,28 +8,14 @@ use std::rc::Rc;
 
 use csv::{ByteRecord, ReaderBuilder};
 
+use super::columns::{self, Columns, Role, bare, instant, truth};
 use crate::domain::subscription::Status;
-use crate::domain::{Address, Cadence};
+use crate::domain::{Address, Cadence, Timestamp};
 
 /// Bytes looked at to find out what kind of file it is.
 const SAMPLE: usize = 64 * 1024;
 /// A longer row is no row: somewhere a quote is not closed.
 const LONGEST_ROW: usize = 1024 * 1024;
-
-/// Which column holds what, counted from 0.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Columns {
-    /// What stands between two cells.
-    pub delimiter: u8,
-    /// Names of the columns, when the first row is a header.
-    pub header: Option<Vec<String>>,
-    /// The addresses.
-    pub address: usize,
-    /// How often.
-    pub cadence: Option<usize>,
-    /// Whether they are subscribed at all.
-    pub status: Option<usize>,
-}
 
 /// One good row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +26,10 @@ pub struct Row {
     pub address: Address,
     /// How often, when the row says so.
     pub cadence: Option<Cadence>,
-    /// Whether: rows of people who left elsewhere stay out here too.
+    /// Whether: who left elsewhere stays out here too.
     pub status: Option<Status>,
+    /// Since when, when the row says so.
+    pub since: Option<Timestamp>,
 }
 
 /// A row that cannot be used.
@@ -55,26 +43,12 @@ pub struct BadRow {
     pub reason: String,
 }
 
-const ADDRESS_NAMES: [&str; 9] = [
-    "email",
-    "emailaddress",
-    "mail",
-    "emailadresse",
-    "courriel",
-    "correo",
-    "correoelectronico",
-    "adresseemail",
-    "address",
-];
-const CADENCE_NAMES: [&str; 2] = ["cadence", "frequency"];
-// Not `state`: in lists of people that is where they live.
-const STATUS_NAMES: [&str; 3] = ["status", "subscriptionstatus", "subscriberstatus"];
-
 /// The rows of a file, good and bad.
 pub struct Rows<'a> {
     reader: csv::Reader<Metered<'a>>,
     since: Rc<Cell<usize>>,
     columns: Columns,
+    now: Timestamp,
     ended: bool,
     record: ByteRecord,
 }
@@ -84,7 +58,7 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// One sentence when it is no list of subscribers.
-    pub fn open(mut file: impl Read + 'a) -> Result<Self, BadRow> {
+    pub fn open(mut file: impl Read + 'a, now: Timestamp) -> Result<Self, BadRow> {
         let mut sample = Vec::new();
         file.by_ref().take(SAMPLE as u64).read_to_end(&mut sample).map_err(|error| bad(1, None, error.to_string()))?;
         if sample.starts_with(b"\xff\xfe") || sample.starts_with(b"\xfe\xff") || sample.contains(&0) {
@@ -101,7 +75,7 @@ impl<'a> Rows<'a> {
             .has_headers(columns.header.is_some())
             .flexible(true)
             .from_reader(reader);
-        Ok(Self { reader, since, columns, ended: false, record: ByteRecord::new() })
+        Ok(Self { reader, since, columns, now, ended: false, record: ByteRecord::new() })
     }
 
     /// How the file is read.
@@ -117,32 +91,35 @@ impl<'a> Rows<'a> {
     fn row(&self, line: u64) -> Result<Row, BadRow> {
         let cell = |column: usize| {
             let bytes = self.record.get(column).unwrap_or_default();
-            let text = std::str::from_utf8(bytes).map_err(|_| bad(line, Some(column), "it is not UTF-8"))?;
-            // Our own export puts a quote before what a spreadsheet would run.
-            let text = text.trim();
-            Ok(text.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@'])).unwrap_or(text))
+            std::str::from_utf8(bytes).map(str::trim).map_err(|_| bad(line, Some(column), "it is not UTF-8"))
         };
-        let column = self.columns.address;
-        let address = Address::parse(cell(column)?).map_err(|reason| bad(line, Some(column), reason))?;
-        let cadence = match self.columns.cadence {
-            Some(column) => match cell(column)? {
-                "" => None,
-                word => Some(word.to_lowercase().parse().map_err(|_| {
+        // A cell of a role that is there and says something.
+        let said = |role: Role| match self.columns.of(role) {
+            Some(column) => Ok(Some((column, cell(column)?)).filter(|(_, cell)| !cell.is_empty())),
+            None => Ok(None),
+        };
+        let column = self.columns.of(Role::Address).unwrap_or_default();
+        let address = Address::parse(bare(cell(column)?)).map_err(|reason| bad(line, Some(column), reason))?;
+        let cadence =
+            match said(Role::Cadence)? {
+                Some((column, word)) => Some(word.to_lowercase().parse().map_err(|_| {
                     bad(line, Some(column), "it is not a cadence; it is each, daily, weekly or monthly")
                 })?),
-            },
-            None => None,
-        };
-        let status = match self.columns.status {
-            Some(column) => match cell(column)? {
-                "" => None,
-                word => Some(status(word).ok_or_else(|| {
+                None => None,
+            };
+        let mut status =
+            match said(Role::Status)? {
+                Some((column, word)) => Some(columns::status(word).ok_or_else(|| {
                     bad(line, Some(column), "it is not a status; it is active, pending or unsubscribed")
                 })?),
-            },
-            None => None,
-        };
-        Ok(Row { line, address, cadence, status })
+                None => None,
+            };
+        let is = |role: Role, answer: bool| Ok(said(role)?.is_some_and(|(_, cell)| truth(cell) == Some(answer)));
+        if said(Role::Left)?.is_some() || is(Role::Wanted, false)? || is(Role::Disabled, true)? {
+            status = Some(Status::Unsubscribed);
+        }
+        let since = said(Role::Since)?.and_then(|(_, cell)| instant(cell, self.now));
+        Ok(Row { line, address, cadence, status, since })
     }
 }
 
@@ -183,20 +160,6 @@ fn bad(line: u64, column: Option<usize>, reason: impl Into<String>) -> BadRow {
     BadRow { line, column: column.map(|column| column + 1), reason: reason.into() }
 }
 
-/// The words of Postroom and of other programs. One that is neither is nobody's
-/// guess: who is a subscriber is not made up.
-fn status(word: &str) -> Option<Status> {
-    match word.to_lowercase().as_str() {
-        "active" | "subscribed" | "confirmed" | "enabled" | "opted-in" => Some(Status::Active),
-        "pending" | "unconfirmed" => Some(Status::Pending),
-        "unsubscribed" | "inactive" | "disabled" | "opted-out" | "non-subscribed" | "archived" | "deleted"
-        | "cleaned" | "bounced" | "complained" | "spam" | "blocked" | "blocklisted" | "blacklisted" => {
-            Some(Status::Unsubscribed)
-        }
-        _ => None,
-    }
-}
-
 fn find_columns(sample: &[u8]) -> Result<Columns, BadRow> {
     let delimiter = find_delimiter(sample);
     let mut reader = ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(sample);
@@ -206,26 +169,11 @@ fn find_columns(sample: &[u8]) -> Result<Columns, BadRow> {
         .map_while(Result::ok)
         .map(|record| record.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect())
         .collect();
-    let Some(first) = rows.first() else { return Err(bad(1, None, "this file is empty")) };
-    let is_address = |cell: &String| Address::parse(cell.trim_start_matches('\'')).is_ok();
-    if let Some(address) = first.iter().position(is_address) {
-        return Ok(Columns { delimiter, header: None, address, cadence: None, status: None });
+    if rows.is_empty() {
+        return Err(bad(1, None, "this file is empty"));
     }
-    let named = |names: &[&str]| {
-        let plain = |cell: &String| cell.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect::<String>();
-        names.iter().find_map(|name| first.iter().position(|cell| plain(cell) == *name))
-    };
-    let by_content = || rows.iter().skip(1).find_map(|row| row.iter().position(is_address));
-    let Some(address) = named(&ADDRESS_NAMES).or_else(by_content) else {
-        return Err(bad(1, None, "no column holds addresses; name one `email` in the first row"));
-    };
-    Ok(Columns {
-        delimiter,
-        header: Some(first.clone()),
-        address,
-        cadence: named(&CADENCE_NAMES),
-        status: named(&STATUS_NAMES),
-    })
+    Columns::find(delimiter, &rows)
+        .ok_or_else(|| bad(1, None, "no column holds addresses; name one `email` in the first row"))
 }
 
 /// The sign that occurs most in the first row, outside quotes.
@@ -265,8 +213,10 @@ impl Read for Metered<'_> {
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
     fn read(text: &str) -> Vec<Result<Row, BadRow>> {
-        match Rows::open(text.as_bytes()) {
+        match Rows::open(text.as_bytes(), NOW) {
             Ok(rows) => rows.collect(),
             Err(bad) => vec![Err(bad)],
         }
@@ -300,6 +250,69 @@ mod tests {
         assert_eq!(told, [(Some(Cadence::Monthly), Some(Status::Active)), left, left, (None, None)]);
     }
 
+    /// The first lines of exports as each program writes them, with what becomes of each row.
+    const EXPORTS: [(Option<&str>, &str, &str); 9] = [
+        (
+            Some("Mailchimp"),
+            "\"Email Address\",\"First Name\",MEMBER_RATING,OPTIN_TIME,OPTIN_IP,CONFIRM_TIME,CONFIRM_IP,LATITUDE,LONGITUDE,LEID,EUID,NOTES,TAGS\n\
+             a@x.test,Ann,2,\"2015-03-16 14:40:47\",,\"2015-03-16 14:41:00\",1.2.3.4,,,1,ab,,\"\"\"news\"\",\"\"old\"\"\"\n",
+            "a@x.test active 2015-03-16",
+        ),
+        (
+            Some("Mailchimp"),
+            "Email Address,MEMBER_RATING,OPTIN_TIME,UNSUB_TIME,UNSUB_CAMPAIGN_TITLE,UNSUB_REASON,LEID\n\
+             a@x.test,2,2015-03-16 14:40:47,2016-01-02 03:04:05,May,No longer interested,1\n",
+            "a@x.test unsubscribed 2015-03-16",
+        ),
+        (
+            Some("Substack"),
+            "email,active_subscription,expiry,plan,email_disabled,created_at,first_payment_at\n\
+             a@x.test,false,,other,false,2024-01-15T10:00:00.000Z,\nb@x.test,true,2027-01-01,yearly,true,2024-02-01,\n",
+            "a@x.test active 2024-01-15, b@x.test unsubscribed 2024-02-01",
+        ),
+        (
+            Some("Buttondown"),
+            "id,email,notes,subscriber_type,creation_date,ip_address,subscription_date,unsubscription_date,tags,metadata\n\
+             1,a@x.test,,regular,2023-01-01,,2023-01-02,,x;y,{}\n2,b@x.test,,unactivated,2023-01-01,,,,,{}\n\
+             3,c@x.test,,unsubscribed,2023-01-01,,2023-01-02,2024-01-01,,{}\n",
+            "a@x.test active 2023-01-02, b@x.test pending none, c@x.test unsubscribed 2023-01-02",
+        ),
+        (
+            Some("Ghost"),
+            "id,email,name,note,subscribed_to_emails,complimentary_plan,stripe_customer_id,created_at,deleted_at,labels,tiers\n\
+             1,a@x.test,Ann,,true,false,,2022-05-06T07:08:09.000Z,,,\n2,b@x.test,Bob,,false,false,,2022-05-06T07:08:09.000Z,,,\n",
+            "a@x.test active 2022-05-06, b@x.test unsubscribed 2022-05-06",
+        ),
+        (
+            Some("listmonk"),
+            "uuid,email,name,attributes,status,created_at,updated_at\n\
+             u,a@x.test,Ann,\"{\"\"city\"\": \"\"Ulm\"\"}\",enabled,2021-05-06 07:08:09.1 +0000 UTC,\nv,b@x.test,Bob,{},blocklisted,,\n",
+            "a@x.test active 2021-05-06, b@x.test unsubscribed none",
+        ),
+        (
+            Some("WordPress.com"),
+            "Name,Email,Subscription type,Email subscription,Since\nAnn,a@x.test,Free,Subscribed,2020-02-03\n\
+             Bob,b@x.test,Free,Not confirmed,2020-02-03\nCyd,c@x.test,Free,Not sending,2020-02-03\n",
+            "a@x.test active 2020-02-03, b@x.test pending 2020-02-03, c@x.test unsubscribed 2020-02-03",
+        ),
+        (None, "\"Doe, Ann\" <a@x.test>\nb@x.test (Bob)\n", "a@x.test active none, b@x.test active none"),
+        (None, "a@x.test\nb@x.test\n", "a@x.test active none, b@x.test active none"),
+    ];
+
+    #[test]
+    fn exports_of_other_programs_are_known_by_their_headers() {
+        for (program, text, expected) in EXPORTS {
+            let rows = Rows::open(text.as_bytes(), NOW).unwrap();
+            assert_eq!(rows.columns().program, program, "{text}");
+            let told = |row: Row| {
+                let since = row.since.map_or("none".to_owned(), |at| at.rfc3339()[..10].to_owned());
+                format!("{} {} {since}", row.address, row.status.unwrap_or(Status::Active).as_str())
+            };
+            let told: Vec<String> = rows.map(|row| told(row.unwrap())).collect();
+            assert_eq!(told.join(", "), expected, "{text}");
+        }
+    }
+
     #[test]
     fn where_people_live_is_no_status_and_a_word_nobody_knows_is_told() {
         assert_eq!(read("email,state\na@x.test,CA\n")[0].as_ref().unwrap().status, None);
@@ -320,7 +333,7 @@ mod tests {
 
     #[test]
     fn what_is_no_list_is_refused_in_words() {
-        let reason = |bytes: &[u8]| Rows::open(bytes).err().map(|bad| bad.reason).unwrap_or_default();
+        let reason = |bytes: &[u8]| Rows::open(bytes, NOW).err().map(|bad| bad.reason).unwrap_or_default();
         assert!(reason(b"\xff\xfea\0@\0").contains("UTF-16"));
         assert!(reason(b"").contains("empty"));
         assert!(reason(b"one,two\n1,2\n").contains("no column holds addresses"));
@@ -329,7 +342,7 @@ mod tests {
     #[test]
     fn a_quote_that_is_never_closed_does_not_fill_the_memory() {
         let endless = b"email\na@x.test\n\"".chain(io::repeat(b'x'));
-        let rows: Vec<_> = Rows::open(endless).unwrap().collect();
+        let rows: Vec<_> = Rows::open(endless, NOW).unwrap().collect();
         assert_eq!(rows.len(), 2);
         assert!(rows[1].as_ref().unwrap_err().reason.contains("a quote is not closed"), "{rows:?}");
     }
@@ -338,7 +351,7 @@ mod tests {
     fn a_file_in_another_encoding_is_told_by_row() {
         let mut text = b"email\n".to_vec();
         text.extend_from_slice(b"j\xe4ne@x.test\n");
-        let rows: Vec<_> = Rows::open(&text[..]).unwrap().collect();
+        let rows: Vec<_> = Rows::open(&text[..], NOW).unwrap().collect();
         assert_eq!(rows[0].as_ref().unwrap_err().reason, "it is not UTF-8");
     }
 }

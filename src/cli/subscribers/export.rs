@@ -1,5 +1,5 @@
 //! `subscribers export`: CSV (RFC 4180) that a spreadsheet can open unharmed
-//! and `import` reads back.
+//! and `import` reads back; or everything, by [`history`].
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -10,6 +10,7 @@ use anyhow::Context;
 use super::super::arguments::Export;
 use super::super::stage::Desk;
 use super::super::{Failure, output};
+use super::history;
 use crate::domain::Timestamp;
 use crate::domain::subscription::Subscription;
 
@@ -33,6 +34,9 @@ pub async fn run(desk: &Desk, options: &Export, out: &mut dyn Write) -> Result<(
 }
 
 async fn write(desk: &Desk, options: &Export, out: &mut dyn Write) -> Result<i64, Failure> {
+    if options.history {
+        return history::write(desk, options, out).await;
+    }
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
     let unwritten = |error: csv::Error| match error.into_kind() {
         csv::ErrorKind::Io(error) => Failure::from(error),

@@ -11,9 +11,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::super::arguments::Import;
 use super::super::stage::Desk;
 use super::super::{Failure, output};
-use super::csv_file::{BadRow, Columns, Rows};
+use super::columns::{Columns, Role};
+use super::csv_file::{BadRow, Row, Rows};
 use crate::domain::subscription::{Consent, ConsentAct, Status};
-use crate::domain::{Cadence, Newsletter};
+use crate::domain::{Cadence, Newsletter, Timestamp};
 use crate::settings::secrets::plain;
 use crate::store::{Added, NewSubscription};
 
@@ -43,7 +44,7 @@ pub async fn run(desk: &Desk, options: &Import, out: &mut dyn Write) -> Result<(
     let cadence = offered(newsletter, options.cadence)?;
     let source = Source::of(&options.file)?;
     let name = options.file.display().to_string();
-    let (columns, survey) = survey(&source, &name, newsletter)?;
+    let (columns, survey) = survey(&source, &name, newsletter, desk.now)?;
     for bad in &survey.told {
         eprintln!("error: {}", told(&name, bad));
     }
@@ -92,14 +93,14 @@ impl Source {
     }
 }
 
-fn survey(source: &Source, name: &str, newsletter: &Newsletter) -> Result<(Columns, Survey), Failure> {
+fn survey(source: &Source, name: &str, newsletter: &Newsletter, now: Timestamp) -> Result<(Columns, Survey), Failure> {
     let unreadable = |error: std::io::Error| {
         Failure::usage(format!("{name}: {}", plain(&error)), format!("{LIST}; `-` reads standard input"))
     };
     let (file, _) = source.open().map_err(unreadable)?;
-    let mut rows = Rows::open(file).map_err(|bad| wrong_file(name, &bad))?;
+    let mut rows = Rows::open(file, now).map_err(|bad| wrong_file(name, &bad))?;
     let mut survey = Survey::default();
-    let column = rows.columns().cadence;
+    let column = rows.columns().of(Role::Cadence);
     for row in &mut rows {
         match row {
             Ok(row) if row.cadence.is_some_and(|cadence| !newsletter.cadences.contains(&cadence)) => {
@@ -145,16 +146,26 @@ fn describe(columns: &Columns, survey: &Survey, out: &mut dyn Write) -> Result<(
         Some(name) => format!("`{}`", output::plain(name)),
         None => format!("column {}", index + 1),
     };
+    let program = columns.program.map(|program| format!(" of {program}")).unwrap_or_default();
+    let rows = output::counted(survey.good, "row", "rows");
     let mut text =
-        format!("{} with addresses in {}", output::counted(survey.good, "row", "rows"), column(columns.address));
-    for (what, index) in [("cadence", columns.cadence), ("status", columns.status)] {
-        if let Some(index) = index {
-            text.push_str(&format!(", {what} in {}", column(index)));
-        }
+        format!("{rows}{program} with addresses in {}", column(columns.of(Role::Address).unwrap_or_default()));
+    for (role, index) in columns.all() {
+        let what = match role {
+            Role::Address => continue,
+            Role::Cadence => "cadence",
+            Role::Status => "status",
+            Role::Wanted => "whether they want mail",
+            Role::Disabled => "who must get none",
+            Role::Left => "who left",
+            Role::Since => "since when",
+        };
+        text.push_str(&format!(", {what} in {}", column(*index)));
     }
     writeln!(out, "{text}: {}{}", survey.first.join(", "), if survey.good > 3 { ", ..." } else { "" })?;
     if survey.left_elsewhere > 0 {
-        writeln!(out, "{} left out: the status is not active", output::counted(survey.left_elsewhere, "row", "rows"))?;
+        let left = output::counted(survey.left_elsewhere, "row is", "rows are");
+        writeln!(out, "{left} of people who left there: kept as unsubscribed, so that no other list brings them in")?;
     }
     if survey.roles > 0 {
         let roles = output::counted(survey.roles, "address is of a function", "addresses are of functions");
@@ -171,30 +182,34 @@ async fn enter(
     source: &Source,
 ) -> Result<Added, Failure> {
     let (file, size) = source.open()?;
-    let mut rows = Rows::open(file).map_err(|bad| wrong_file(&options.file.display().to_string(), &bad))?;
+    let name = options.file.display().to_string();
+    let mut rows = Rows::open(file, desk.now).map_err(|bad| wrong_file(&name, &bad))?;
     let bar = progress(size);
-    let (status, consent) = consent(options.consent_source.as_deref(), "import");
-    let (_, unknown) = self::consent(None, "import");
-    let mut import = desk.store.import(&newsletter.id, desk.now).await?;
-    // Rows that are pending where they come from stay so, whatever the operator vouches for.
-    let (mut vouched, mut pending) = (Vec::new(), Vec::new());
+    let mut import = desk.store.import_file(&newsletter.id, &name, desk.now).await?;
+    let (status, vouched) = consent(options.consent_source.as_deref(), "import");
+    let left = Consent { act: ConsentAct::Unsubscribed, words: format!("had left by {name}"), ..vouched.clone() };
+    // Rows that are pending or ended where they come from stay so, whatever the operator vouches for.
+    let mut batches =
+        [(None, vouched), (Some(Status::Pending), consent(None, "import").1), (Some(Status::Unsubscribed), left)]
+            .map(|(own, consent)| (own, consent, Vec::with_capacity(BATCH)));
     while let Some(row) = rows.next() {
-        let Ok(row) = row else { continue };
-        if row.status == Some(Status::Unsubscribed) || row.cadence.is_some_and(|c| !newsletter.cadences.contains(&c)) {
+        let Ok(Row { address, cadence: own, status: stands, since, .. }) = row else { continue };
+        if own.is_some_and(|cadence| !newsletter.cadences.contains(&cadence)) {
             continue;
         }
-        let batch = if row.status == Some(Status::Pending) { &mut pending } else { &mut vouched };
-        let status = if row.status == Some(Status::Pending) { Status::Pending } else { status };
-        batch.push(NewSubscription { cadence: row.cadence.unwrap_or(cadence), status, address: row.address });
+        let own_status = stands.filter(|stands| *stands != Status::Active);
+        let Some((_, consent, batch)) = batches.iter_mut().find(|(own, ..)| *own == own_status) else { continue };
+        let status = own_status.unwrap_or(status);
+        batch.push(NewSubscription { cadence: own.unwrap_or(cadence), status, address, since });
         if batch.len() >= BATCH {
-            let consent = if row.status == Some(Status::Pending) { &unknown } else { &consent };
             import.add(batch, consent).await?;
             batch.clear();
             bar.set_position(rows.position());
         }
     }
-    import.add(&vouched, &consent).await?;
-    import.add(&pending, &unknown).await?;
+    for (_, consent, batch) in &batches {
+        import.add(batch, consent).await?;
+    }
     bar.finish_and_clear();
     Ok(import.commit().await?)
 }
@@ -216,6 +231,16 @@ fn tell(
         number(added.unsubscribed),
         number(added.suppressed)
     )?;
+    if added.left > 0 {
+        writeln!(
+            out,
+            "{} as having left elsewhere",
+            output::counted(i64::try_from(added.left).unwrap_or(i64::MAX), "is kept", "are kept")
+        )?;
+    }
+    if added.added + added.left + added.vouched > 0 {
+        writeln!(out, "To take it back: postroom subscribers undo")?;
+    }
     if added.vouched > 0 {
         writeln!(
             out,

@@ -1,8 +1,11 @@
 //! `subscribers`: who reads, and how they came and left.
 
+mod columns;
 mod csv_file;
 mod export;
+mod history;
 mod import;
+mod undo;
 
 pub use import::offered;
 
@@ -15,7 +18,7 @@ use super::stage::Desk;
 use super::{Failure, Stage, output};
 use crate::domain::subscription::{Consent, ConsentAct, Status, Subscription};
 use crate::domain::{Address, Cadence};
-use crate::store::NewSubscription;
+use crate::store::{NewSubscription, StoredConsent};
 
 /// Runs one of the family.
 pub fn run(command: &Subscribers, stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
@@ -39,6 +42,7 @@ async fn at(desk: Desk, command: &Subscribers, out: &mut dyn Write) -> Result<()
             unsubscribe(&desk, address, newsletter.as_deref(), out).await
         }
         Subscribers::Import(options) => import::run(&desk, options, out).await,
+        Subscribers::Undo { dry_run } => undo::run(&desk, *dry_run, out).await,
         Subscribers::Export(options) => export::run(&desk, options, out).await,
     }
 }
@@ -96,10 +100,7 @@ async fn show(desk: &Desk, address: &Address, read: &Read, out: &mut dyn Write) 
     if read.json {
         let stories = stories.iter().map(|(subscription, consents)| {
             let mut one = object(subscription);
-            one["consents"] = consents
-                .iter()
-                .map(|c| json!({"at": c.at.rfc3339(), "act": c.act, "source": c.source, "words": c.words, "network": c.network}))
-                .collect();
+            one["consents"] = consents.iter().map(consent).collect();
             one
         });
         let suppressed = suppression.map(|(why, since)| json!({"why": why, "since": since.rfc3339()}));
@@ -112,7 +113,7 @@ async fn show(desk: &Desk, address: &Address, read: &Read, out: &mut dyn Write) 
     }
     for (subscription, consents) in &stories {
         writeln!(out, "  {}: {}", subscription.newsletter, standing(subscription, desk))?;
-        let row = |c: &crate::store::StoredConsent| {
+        let row = |c: &StoredConsent| {
             let from =
                 c.network.as_ref().map(|network| format!("{} ({network})", c.source)).unwrap_or(c.source.clone());
             vec![output::time(c.at, zone), c.act.clone(), from, c.words.clone()]
@@ -161,6 +162,11 @@ pub fn object(s: &Subscription) -> Value {
     })
 }
 
+/// A consent for JSON.
+pub fn consent(c: &StoredConsent) -> Value {
+    json!({"at": c.at.rfc3339(), "act": c.act, "source": c.source, "words": c.words, "network": c.network})
+}
+
 /// Nobody of that address.
 pub fn unknown(address: &Address) -> Failure {
     Failure::refused(
@@ -180,7 +186,7 @@ async fn add(
     let newsletter = desk.newsletter(newsletter)?;
     let cadence = offered(newsletter, cadence)?;
     let (status, consent) = import::consent(source, "operator");
-    let one = NewSubscription { address: address.clone(), cadence, status };
+    let one = NewSubscription { address: address.clone(), cadence, status, since: None };
     let added = desk.store.add_subscriptions(&newsletter.id, &[one], &consent, desk.now).await?;
     let form = format!("only its owner can come back, at {}/subscribe", desk.settings.http.public_url);
     if added.vouched == 1 {
