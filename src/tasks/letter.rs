@@ -13,8 +13,9 @@ use crate::domain::Newsletter;
 use crate::domain::delivery::Kind;
 use crate::domain::subscription::Subscription;
 use crate::domain::token::{CONFIRM_WITHIN, Purpose, Token};
+use crate::settings;
 use crate::store::{Leased, UNDO};
-use crate::transport::message::{self, Alternative, Head, List, Mailbox, Template, Unsubscribe};
+use crate::transport::message::{self, Alternative, Head, List, Mailbox, Own, Template, Unsubscribe};
 use crate::transport::{Content, Envelope, Message};
 use crate::views::field::{self, Values};
 use crate::views::letter;
@@ -26,28 +27,43 @@ const KEPT: usize = 16;
 
 /// Frozen renderings in use, so that they are read and encoded once, not once a recipient.
 #[derive(Default)]
-pub struct Variants(Mutex<HashMap<i64, Arc<Frozen>>>);
-
-/// One variant, encoded as far as all its copies are the same.
-struct Frozen {
-    subject: String,
-    template: Template,
-}
+pub struct Variants(Mutex<HashMap<i64, Arc<Template>>>);
 
 impl Variants {
-    async fn get(&self, ctx: &Context, id: i64) -> anyhow::Result<Arc<Frozen>> {
+    /// Those of one variant are all copies of one edition of one newsletter.
+    async fn get(&self, ctx: &Context, leased: &Leased, newsletter: &Newsletter) -> anyhow::Result<Arc<Template>> {
+        let id = leased.variant.context("an edition's delivery has a variant")?;
         if let Some(found) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
             return Ok(Arc::clone(found));
         }
         let variant = ctx.store.variant(id).await?.context("the variant of a delivery is gone")?;
-        let template = Template::new(&variant.text, &variant.html);
-        let frozen = Arc::new(Frozen { subject: variant.subject, template });
+        let list_id = format!("{}.{}", newsletter.id, ctx.settings.mail.from.domain());
+        let number = leased.edition.map(|number| number.to_string());
+        let head = Head {
+            list: Some(List { title: &newsletter.title, id: &list_id }),
+            edition: number.as_deref(),
+            ..head(&ctx.settings.mail, &variant.subject)
+        };
+        let template = Template::new(&head, &variant.text, &variant.html).map_err(|reason| anyhow!(reason))?;
+        let template = Arc::new(template);
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= KEPT {
             kept.clear();
         }
-        kept.insert(id, Arc::clone(&frozen));
-        Ok(frozen)
+        kept.insert(id, Arc::clone(&template));
+        Ok(template)
+    }
+}
+
+/// What the headers of every mail of ours say.
+fn head<'a>(mail: &'a settings::Mail, subject: &'a str) -> Head<'a> {
+    Head {
+        from: Mailbox { name: Some(&mail.from_name), address: &mail.from },
+        reply_to: mail.reply_to.as_ref().map(|address| Mailbox { name: None, address }),
+        subject,
+        list: None,
+        edition: None,
+        auto_submitted: false,
     }
 }
 
@@ -59,24 +75,18 @@ impl Variants {
 pub async fn write(ctx: &Context, variants: &Variants, leased: &Leased) -> anyhow::Result<Message> {
     let mail = &ctx.settings.mail;
     let message_id = format!("{}@{}", ctx.keys.message_id(leased.id), mail.from.domain());
-    let head = Head {
-        from: Mailbox { name: Some(&mail.from_name), address: &mail.from },
+    let own = Own {
         to: Mailbox { name: None, address: &leased.address },
-        reply_to: mail.reply_to.as_ref().map(|address| Mailbox { name: None, address }),
-        subject: "",
         date: leased.created,
         message_id: &message_id,
-        list: None,
         unsubscribe: None,
-        edition: None,
-        auto_submitted: leased.kind != Kind::Edition,
     };
     let content = match leased.kind {
-        Kind::Edition => edition(ctx, variants, leased, head).await?,
+        Kind::Edition => edition(ctx, variants, leased, own).await?,
         _ => {
             let letter = transactional(ctx, leased).await?;
-            let head = Head { subject: &letter.subject, ..head };
-            message::build(&head, &letter.text, &letter.html, &ctx.signers).map_err(|reason| anyhow!(reason))?
+            let head = Head { auto_submitted: true, ..head(mail, &letter.subject) };
+            message::build(&head, &own, &letter.text, &letter.html, &ctx.signers).map_err(|reason| anyhow!(reason))?
         }
     };
     let envelope = Envelope { from: Some(mail.bounce_address.clone()), to: leased.address.clone() };
@@ -84,27 +94,18 @@ pub async fn write(ctx: &Context, variants: &Variants, leased: &Leased) -> anyho
 }
 
 /// A copy of an edition: what is frozen, with this reader's fields and headers.
-async fn edition(ctx: &Context, variants: &Variants, leased: &Leased, head: Head<'_>) -> anyhow::Result<Content> {
-    let frozen = variants.get(ctx, leased.variant.context("an edition's delivery has a variant")?).await?;
+async fn edition(ctx: &Context, variants: &Variants, leased: &Leased, own: Own<'_>) -> anyhow::Result<Content> {
     let subscription = subscribed(leased)?;
     let newsletter = newsletter(ctx, subscription)?;
+    let template = variants.get(ctx, leased, newsletter).await?;
     let values = Values {
         why: field::why(&ctx.words, ctx.settings.site.timezone, &newsletter.title, subscription),
         ..links(ctx, leased, subscription)
     };
-    let mail = &ctx.settings.mail;
-    let list_id = format!("{}.{}", newsletter.id, mail.from.domain());
-    let mailto = format!("mailto:{}?subject=unsubscribe", mail.unsubscribe_address);
-    let number = leased.edition.map(|number| number.to_string());
-    let head = Head {
-        subject: &frozen.subject,
-        list: Some(List { title: &newsletter.title, id: &list_id }),
-        unsubscribe: Some(Unsubscribe { url: &values.unsubscribe_url, mailto: Some(&mailto) }),
-        edition: number.as_deref(),
-        ..head
-    };
+    let mailto = format!("mailto:{}?subject=unsubscribe", ctx.settings.mail.unsubscribe_address);
+    let unsubscribe = Some(Unsubscribe { url: &values.unsubscribe_url, mailto: Some(&mailto) });
     let fill = |which, mark| values.value(mark, which == Alternative::Html);
-    frozen.template.copy(&head, &fill, &ctx.signers).map_err(|reason| anyhow!(reason))
+    template.copy(&Own { unsubscribe, ..own }, &fill, &ctx.signers).map_err(|reason| anyhow!(reason))
 }
 
 async fn transactional(ctx: &Context, leased: &Leased) -> anyhow::Result<Mail> {

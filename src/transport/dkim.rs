@@ -373,14 +373,14 @@ mod tests {
 
         #[test]
         fn every_message_we_build_verifies(subject in "\\PC{0,120}", text_part in "(\\PC|[\\r\\n \\t]){0,300}") {
-            use crate::transport::message::{Head, Mailbox, build};
+            use crate::transport::message::{Head, Mailbox, Own, build};
             let address = crate::domain::Address::parse("jane@example.org").unwrap();
             let mailbox = Mailbox { name: None, address: &address };
             let head = Head {
-                from: mailbox, to: mailbox, reply_to: None, subject: &subject, date: Timestamp(0),
-                message_id: "a@b.example", list: None, unsubscribe: None, edition: None, auto_submitted: true,
+                from: mailbox, reply_to: None, subject: &subject, list: None, edition: None, auto_submitted: true,
             };
-            let bytes = text(&build(&head, &text_part, &text_part, &[ed25519()]).unwrap().message());
+            let own = Own { to: mailbox, date: Timestamp(0), message_id: "a@b.example", unsubscribe: None };
+            let bytes = text(&build(&head, &own, &text_part, &text_part, &[ed25519()]).unwrap().message());
             let end = bytes.find("\r\nFrom:").unwrap() + 2;
             let (signature, message) = bytes.split_at(end);
             prop_assert!(signature.lines().all(|line| line.len() <= 78));

@@ -91,30 +91,35 @@ impl PartialEq for Content {
     }
 }
 
-/// The headers of one copy.
+/// What the headers of all copies of a mail say.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
     /// The author.
     pub from: Mailbox<'a>,
-    /// The one recipient.
-    pub to: Mailbox<'a>,
     /// Where answers go, when not to `from`.
     pub reply_to: Option<Mailbox<'a>>,
     /// In UTF-8, as people read it.
     pub subject: &'a str,
-    /// When it was made: the same at every attempt.
-    pub date: Timestamp,
-    /// `local@domain`, without brackets; the same at every attempt.
-    pub message_id: &'a str,
     /// The newsletter it belongs to (RFC 2919).
     pub list: Option<List<'a>>,
-    /// How to leave with one click (RFC 2369, RFC 8058).
-    pub unsubscribe: Option<Unsubscribe<'a>>,
     /// The value of `Postroom-Edition`, on copies of an edition.
     pub edition: Option<&'a str>,
     /// Adds `Auto-Submitted: auto-generated` (RFC 3834): on confirmations and
     /// notices, not on editions, which a person wrote.
     pub auto_submitted: bool,
+}
+
+/// What the headers of one copy say of their own.
+#[derive(Clone, Copy, Debug)]
+pub struct Own<'a> {
+    /// The one recipient.
+    pub to: Mailbox<'a>,
+    /// When it was made: the same at every attempt.
+    pub date: Timestamp,
+    /// `local@domain`, without brackets; the same at every attempt.
+    pub message_id: &'a str,
+    /// How to leave with one click (RFC 2369, RFC 8058).
+    pub unsubscribe: Option<Unsubscribe<'a>>,
 }
 
 /// A newsletter's fixed name in mail.
@@ -143,103 +148,115 @@ const BOUNDARY: &str = "=_postroom";
 /// A mail with its personal fields unfilled: text, then HTML, as alternatives.
 #[derive(Debug)]
 pub struct Template {
+    /// The header fields before a copy's own, and those after.
+    shared: [String; 2],
     parts: [Part; 2],
 }
 
 impl Template {
     /// Encodes what all copies share.
-    pub fn new(text: &str, html: &str) -> Self {
-        Self { parts: [Part::new(Alternative::Text, text), Part::new(Alternative::Html, html)] }
+    ///
+    /// # Errors
+    /// One sentence when a value of the head cannot stand in a header: one with
+    /// a control character, a list's name that is none.
+    pub fn new(head: &Head<'_>, text: &str, html: &str) -> Result<Self, String> {
+        let parts = [Part::new(Alternative::Text, text), Part::new(Alternative::Html, html)];
+        Ok(Self { shared: shared(head)?, parts })
     }
 
     /// One reader's copy: lines of ASCII, none over 998 and rarely one over 78
     /// characters, one of each header, a signature of each signer before them.
     ///
     /// # Errors
-    /// One sentence when a value cannot stand in its place: a control character
-    /// in a header, a Message-ID or link with blanks, a date beyond the year
-    /// 9999, a personal field that `fill` does not know. Nothing a reader's
-    /// input can cause.
-    pub fn copy(&self, head: &Head<'_>, fill: Fill<'_>, signers: &[Signer]) -> Result<Content, String> {
+    /// One sentence when a value cannot stand in its place: a Message-ID or
+    /// link with blanks, a date beyond the year 9999, a personal field that
+    /// `fill` does not know. Nothing a reader's input can cause.
+    pub fn copy(&self, own: &Own<'_>, fill: Fill<'_>, signers: &[Signer]) -> Result<Content, String> {
         let mut copy = Copy::new(!signers.is_empty());
         for part in &self.parts {
             copy.push(&format!("--{BOUNDARY}"));
             part.write(fill, &mut copy)?;
         }
         copy.push(&format!("--{BOUNDARY}--"));
-        let mut top = headers(head)?;
+        let mut top = self.headers(own)?;
         if let Some(body) = copy.hashed() {
-            let signed: Result<String, String> = signers.iter().map(|one| one.sign(&top, &body, head.date)).collect();
+            let signed: Result<String, String> = signers.iter().map(|one| one.sign(&top, &body, own.date)).collect();
             top.insert_str(0, &signed?);
         }
         top.push_str("\r\n");
         copy.put_first(&top);
         Ok(copy.into())
     }
+
+    fn headers(&self, own: &Own<'_>) -> Result<String, String> {
+        let [first, last] = &self.shared;
+        let mut out = String::with_capacity(first.len() + last.len() + 1_024);
+        out.push_str(first);
+        push_own(&mut out, own)?;
+        out.push_str(last);
+        Ok(out)
+    }
 }
 
 /// A mail that is one reader's alone, from beginning to end.
 ///
 /// # Errors
-/// See [`Template::copy`].
-pub fn build(head: &Head<'_>, text: &str, html: &str, signers: &[Signer]) -> Result<Content, String> {
-    Template::new(text, html).copy(head, &|_, _| None, signers)
+/// See [`Template::new`] and [`Template::copy`].
+pub fn build(head: &Head<'_>, own: &Own<'_>, text: &str, html: &str, signers: &[Signer]) -> Result<Content, String> {
+    Template::new(head, text, html)?.copy(own, &|_, _| None, signers)
 }
 
-fn headers(head: &Head<'_>) -> Result<String, String> {
-    let mut out = String::with_capacity(2_048);
-    identity(&mut out, head)?;
-    list(&mut out, head)?;
+fn shared(head: &Head<'_>) -> Result<[String; 2], String> {
+    let (mut first, mut last) = (String::new(), String::new());
+    header::push(&mut first, "From", &header::mailbox("From", head.from)?)?;
+    if let Some(reply_to) = head.reply_to {
+        header::push(&mut last, "Reply-To", &header::mailbox("Reply-To", reply_to)?)?;
+    }
+    header::push(&mut last, "Subject", &header::text("Subject", head.subject)?)?;
+    if let Some(list) = head.list {
+        push_list(&mut last, list)?;
+    }
+    if let Some(edition) = head.edition {
+        header::push(&mut last, "Postroom-Edition", &header::text("Postroom-Edition", edition)?)?;
+    }
     if head.auto_submitted {
-        header::push(&mut out, "Auto-Submitted", &["auto-generated".into()])?;
+        header::push(&mut last, "Auto-Submitted", &["auto-generated".into()])?;
     }
-    header::push(&mut out, "MIME-Version", &["1.0".into()])?;
+    header::push(&mut last, "MIME-Version", &["1.0".into()])?;
     let kind = ["multipart/alternative;".into(), format!("boundary=\"{BOUNDARY}\"")];
-    header::push(&mut out, "Content-Type", &kind)?;
-    Ok(out)
+    header::push(&mut last, "Content-Type", &kind)?;
+    Ok([first, last])
 }
 
-fn identity(out: &mut String, mail: &Head<'_>) -> Result<(), String> {
-    header::push(out, "From", &header::mailbox("From", mail.from)?)?;
-    header::push(out, "To", &header::mailbox("To", mail.to)?)?;
-    if let Some(reply_to) = mail.reply_to {
-        header::push(out, "Reply-To", &header::mailbox("Reply-To", reply_to)?)?;
-    }
-    header::push(out, "Subject", &header::text("Subject", mail.subject)?)?;
-    if !(1..=9999).contains(&mail.date.utc().year()) {
+fn push_own(out: &mut String, own: &Own<'_>) -> Result<(), String> {
+    header::push(out, "To", &header::mailbox("To", own.to)?)?;
+    if !(1..=9999).contains(&own.date.utc().year()) {
         return Err("Date is outside the years 1 to 9999".into());
     }
-    header::push(out, "Date", &[mail.date.rfc2822()])?;
-    let id = mail.message_id.split_once('@').filter(|(local, domain)| is_dot_atom(local) && is_dot_atom(domain));
+    header::push(out, "Date", &[own.date.rfc2822()])?;
+    let id = own.message_id.split_once('@').filter(|(local, domain)| is_dot_atom(local) && is_dot_atom(domain));
     id.ok_or("Message-ID is not of the form local@domain")?;
-    header::push(out, "Message-ID", &[format!("<{}>", mail.message_id)])
+    header::push(out, "Message-ID", &[format!("<{}>", own.message_id)])?;
+    let Some(ways) = own.unsubscribe else { return Ok(()) };
+    let mut words = vec![bracketed(ways.url, &["https://", "http://"])?];
+    if let Some(mailto) = ways.mailto {
+        words[0].push(',');
+        words.push(bracketed(mailto, &["mailto:"])?);
+    }
+    header::push(out, "List-Unsubscribe", &words)?;
+    header::push(out, "List-Unsubscribe-Post", &["List-Unsubscribe=One-Click".into()])
 }
 
-fn list(out: &mut String, mail: &Head<'_>) -> Result<(), String> {
-    if let Some(list) = mail.list {
-        if !is_dot_atom(list.id) || list.id.len() > 253 {
-            return Err("List-Id is not of the form name.domain".into());
-        }
-        let mut words = match header::checked("List-Id", list.title)?.trim() {
-            "" => Vec::new(),
-            title => header::phrase(title, 64),
-        };
-        words.push(format!("<{}>", list.id));
-        header::push(out, "List-Id", &words)?;
+fn push_list(out: &mut String, list: List<'_>) -> Result<(), String> {
+    if !is_dot_atom(list.id) || list.id.len() > 253 {
+        return Err("List-Id is not of the form name.domain".into());
     }
-    if let Some(ways) = mail.unsubscribe {
-        let mut words = vec![bracketed(ways.url, &["https://", "http://"])?];
-        if let Some(mailto) = ways.mailto {
-            words[0].push(',');
-            words.push(bracketed(mailto, &["mailto:"])?);
-        }
-        header::push(out, "List-Unsubscribe", &words)?;
-        header::push(out, "List-Unsubscribe-Post", &["List-Unsubscribe=One-Click".into()])?;
-    }
-    match mail.edition {
-        Some(edition) => header::push(out, "Postroom-Edition", &header::text("Postroom-Edition", edition)?),
-        None => Ok(()),
-    }
+    let mut words = match header::checked("List-Id", list.title)?.trim() {
+        "" => Vec::new(),
+        title => header::phrase(title, 64),
+    };
+    words.push(format!("<{}>", list.id));
+    header::push(out, "List-Id", &words)
 }
 
 /// RFC 5322 section 3.2.3.
@@ -267,27 +284,30 @@ mod tests {
         Address::parse("jane.doe@example.org").unwrap()
     }
 
-    fn head<'a>(address: &'a Address, name: &'a str, subject: &'a str) -> Head<'a> {
+    fn head<'a>(address: &'a Address, name: &'a str, subject: &'a str) -> (Head<'a>, Own<'a>) {
         let mailbox = Mailbox { name: Some(name), address };
-        Head {
+        let head = Head {
             from: mailbox,
-            to: mailbox,
             reply_to: Some(mailbox),
             subject,
+            list: Some(List { title: name, id: "weekly.news.example.org" }),
+            edition: Some("weekly-7"),
+            auto_submitted: false,
+        };
+        let own = Own {
+            to: mailbox,
             date: Timestamp(1_790_000_000_000),
             message_id: "abc.def@news.example.org",
-            list: Some(List { title: name, id: "weekly.news.example.org" }),
             unsubscribe: Some(Unsubscribe {
                 url: "https://news.example.org/s/token/unsubscribe",
                 mailto: Some("mailto:leave+token@news.example.org?subject=unsubscribe"),
             }),
-            edition: Some("weekly-7"),
-            auto_submitted: false,
-        }
+        };
+        (head, own)
     }
 
-    fn built(head: &Head<'_>, text: &str, html: &str) -> Result<String, String> {
-        let content = build(head, text, html, &[])?;
+    fn built((head, own): (Head<'_>, Own<'_>), text: &str, html: &str) -> Result<String, String> {
+        let content = build(&head, &own, text, html, &[])?;
         assert_eq!(content.size(), content.message().len());
         assert_eq!(Content::new(&content.message()).unwrap(), content);
         Ok(String::from_utf8(content.message()).unwrap())
@@ -297,17 +317,17 @@ mod tests {
     fn an_editions_copy_reads_as_its_golden_self() {
         let address = address();
         let head = head(&address, "Jane Doe", "Three new posts");
-        let text = built(&head, "Hello\n", "<p>Grüße</p>\n").unwrap();
+        let text = built(head, "Hello\n", "<p>Grüße</p>\n").unwrap();
         let expected = "From: Jane Doe <jane.doe@example.org>\n\
             To: Jane Doe <jane.doe@example.org>\n\
-            Reply-To: Jane Doe <jane.doe@example.org>\n\
-            Subject: Three new posts\n\
             Date: Mon, 21 Sep 2026 14:13:20 +0000\n\
             Message-ID: <abc.def@news.example.org>\n\
-            List-Id: Jane Doe <weekly.news.example.org>\n\
             List-Unsubscribe: <https://news.example.org/s/token/unsubscribe>,\n \
             <mailto:leave+token@news.example.org?subject=unsubscribe>\n\
             List-Unsubscribe-Post: List-Unsubscribe=One-Click\n\
+            Reply-To: Jane Doe <jane.doe@example.org>\n\
+            Subject: Three new posts\n\
+            List-Id: Jane Doe <weekly.news.example.org>\n\
             Postroom-Edition: weekly-7\n\
             MIME-Version: 1.0\n\
             Content-Type: multipart/alternative; boundary=\"=_postroom\"\n\
@@ -331,15 +351,9 @@ mod tests {
     #[test]
     fn transactional_mail_says_it_is_automatic_and_names_no_list() {
         let address = address();
-        let head = Head {
-            reply_to: None,
-            list: None,
-            unsubscribe: None,
-            edition: None,
-            auto_submitted: true,
-            ..head(&address, "", "Confirm")
-        };
-        let text = built(&head, "t", "h").unwrap();
+        let (head, own) = head(&address, "", "Confirm");
+        let head = Head { reply_to: None, list: None, edition: None, auto_submitted: true, ..head };
+        let text = built((head, Own { unsubscribe: None, ..own }), "t", "h").unwrap();
         assert!(text.contains("\r\nAuto-Submitted: auto-generated\r\n"));
         for absent in ["List-", "Reply-To", "Postroom-Edition", "Precedence"] {
             assert!(!text.contains(absent), "{absent}");
@@ -350,31 +364,36 @@ mod tests {
     fn a_parenthesis_in_a_link_begins_no_comment() {
         let address = address();
         let unsubscribe = Some(Unsubscribe { url: "https://x.test/(blog)/leave", mailto: None });
-        let text = built(&Head { unsubscribe, ..head(&address, "n", "s") }, "t", "h").unwrap();
+        let (head, own) = head(&address, "n", "s");
+        let text = built((head, Own { unsubscribe, ..own }), "t", "h").unwrap();
         assert!(text.contains("List-Unsubscribe: <https://x.test/%28blog%29/leave>\r\n"), "{text}");
     }
 
     #[test]
     fn what_cannot_stand_in_a_header_is_refused() {
         let address = address();
-        let good = head(&address, "n", "s");
+        let (good, own) = head(&address, "n", "s");
         let unsubscribe = |url| Some(Unsubscribe { url, mailto: None });
         for wrong in [
             Head { subject: "a\r\nBcc: x@example.org", ..good },
-            Head { message_id: "a b@example.org", ..good },
-            Head { message_id: "a@b@c", ..good },
-            Head { message_id: "a@b>\r\nX: y", ..good },
             Head { edition: Some("1\n2"), ..good },
             Head { list: Some(List { title: "a\0", id: "b.c" }), ..good },
             Head { list: Some(List { title: "a", id: "b c" }), ..good },
-            Head { unsubscribe: unsubscribe("https://x/>\r\nX: y"), ..good },
-            Head { unsubscribe: unsubscribe("javascript:x"), ..good },
-            Head { unsubscribe: unsubscribe("https://x/\""), ..good },
-            Head { date: Timestamp(300_000_000_000_000), ..good },
         ] {
-            assert!(built(&wrong, "t", "h").is_err(), "{wrong:?}");
+            assert!(built((wrong, own), "t", "h").is_err(), "{wrong:?}");
         }
-        let unfilled = built(&good, "t", "a\u{2}b").unwrap_err();
+        for wrong in [
+            Own { message_id: "a b@example.org", ..own },
+            Own { message_id: "a@b@c", ..own },
+            Own { message_id: "a@b>\r\nX: y", ..own },
+            Own { unsubscribe: unsubscribe("https://x/>\r\nX: y"), ..own },
+            Own { unsubscribe: unsubscribe("javascript:x"), ..own },
+            Own { unsubscribe: unsubscribe("https://x/\""), ..own },
+            Own { date: Timestamp(300_000_000_000_000), ..own },
+        ] {
+            assert!(built((good, wrong), "t", "h").is_err(), "{wrong:?}");
+        }
+        let unfilled = built((good, own), "t", "a\u{2}b").unwrap_err();
         assert!(unfilled.contains("text/html part holds the control character U+0002"), "{unfilled}");
     }
 }

@@ -4,7 +4,7 @@
 use mail_parser::{Address as Parsed, HeaderValue, MessageParser, MimeHeaders};
 use postroom::domain::{Address, Timestamp};
 use postroom::transport::Content;
-use postroom::transport::message::{Head, List, Mailbox, Template, Unsubscribe, build};
+use postroom::transport::message::{Head, List, Mailbox, Own, Template, Unsubscribe, build};
 
 /// A personal field, and the other one.
 const FIELDS: [char; 2] = ['\u{11}', '\u{12}'];
@@ -49,20 +49,22 @@ pub fn holds(input: &[u8]) {
     let link = format!("https://news.example.org/{}", said.link);
     let head = Head {
         from: mailbox,
-        to: mailbox,
         reply_to: Some(mailbox),
         subject: &said.subject,
-        date: Timestamp(1_790_000_000_000),
-        message_id: "abc.def@news.example.org",
         list: Some(List { title: &said.title, id: "weekly.news.example.org" }),
-        unsubscribe: Some(Unsubscribe { url: &link, mailto: Some("mailto:leave@news.example.org") }),
         edition: Some(&said.edition),
         auto_submitted: true,
     };
+    let own = Own {
+        to: mailbox,
+        date: Timestamp(1_790_000_000_000),
+        message_id: "abc.def@news.example.org",
+        unsubscribe: Some(Unsubscribe { url: &link, mailto: Some("mailto:leave@news.example.org") }),
+    };
     let fill = |_, c| FIELDS.iter().position(|field| *field == c).map(|at| said.fills[at].clone());
-    match Template::new(&said.text, &said.html).copy(&head, &fill, &[]) {
+    match Template::new(&head, &said.text, &said.html).and_then(|template| template.copy(&own, &fill, &[])) {
         Ok(copy) => {
-            let slow = build(&head, &said.filled(&said.text), &said.filled(&said.html), &[]).unwrap();
+            let slow = build(&head, &own, &said.filled(&said.text), &said.filled(&said.html), &[]).unwrap();
             assert!(slow == copy, "a copy filled in is the copy that was never shared");
             is_well_formed(&copy);
             reads_back(&said, &link.replace('(', "%28").replace(')', "%29"), &copy);
