@@ -6,6 +6,7 @@
 //! only they are filled and encoded for each reader. That works because
 //! quoted-printable starts afresh on every line, and base64 every 57 bytes.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -186,7 +187,7 @@ impl Part {
         let (mut quoted, mut lengths, mut ready) = (Vec::new(), Lengths::default(), Encoded::default());
         let mut all = Lengths::default();
         for line in text.split("\r\n") {
-            let encoded = quoted_printable::encode_to_str(line);
+            let encoded = quoted_printable(line);
             all.add(line, &encoded);
             if line.contains(is_field) {
                 quoted.push(Run::Ready(std::mem::take(&mut ready).into()));
@@ -212,9 +213,9 @@ impl Part {
             if let Run::Personal(line) = run {
                 let mut lines = Vec::new();
                 for line in self.filled(line, fill)?.split("\r\n") {
-                    let encoded = quoted_printable::encode_to_str(line);
+                    let encoded = quoted_printable(line);
                     lengths.add(line, &encoded);
-                    lines.push(encoded);
+                    lines.push(encoded.into_owned());
                 }
                 own.push(lines);
             }
@@ -253,16 +254,20 @@ impl Part {
 
     fn filled(&self, text: &str, fill: Fill<'_>) -> Result<String, String> {
         let mut filled = String::with_capacity(text.len() + 256);
-        for c in text.chars() {
-            if !is_field(c) {
-                filled.push(c);
-            } else if let Some(value) = fill(self.which, c) {
-                filled.push_str(&with_crlf(&value));
-            } else {
+        let mut rest = text;
+        while let Some(at) = rest.find(is_field) {
+            let (plain, field) = rest.split_at(at);
+            filled.push_str(plain);
+            // A control character is one byte long.
+            rest = &field[1..];
+            let mark = char::from(field.as_bytes()[0]);
+            let Some(value) = fill(self.which, mark) else {
                 let subtype = self.which.subtype();
-                return Err(format!("the text/{subtype} part holds the control character U+{:04X}", u32::from(c)));
-            }
+                return Err(format!("the text/{subtype} part holds the control character U+{:04X}", u32::from(mark)));
+            };
+            push_with_crlf(&mut filled, &value);
         }
+        filled.push_str(rest);
         Ok(filled)
     }
 }
@@ -301,6 +306,11 @@ fn lines_of_base64(text: &str, mut push: impl FnMut(&str)) {
 /// `CRLF`, bare `CR` and bare `LF` all become `CRLF`.
 pub(super) fn with_crlf(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 32);
+    push_with_crlf(&mut out, text);
+    out
+}
+
+fn push_with_crlf(out: &mut String, text: &str) {
     let mut rest = text;
     while let Some(at) = rest.find(['\r', '\n']) {
         out.push_str(&rest[..at]);
@@ -308,5 +318,30 @@ pub(super) fn with_crlf(text: &str) -> String {
         rest = rest[at..].strip_prefix("\r\n").unwrap_or(&rest[at + 1..]);
     }
     out.push_str(rest);
-    out
+}
+
+/// One line in quoted-printable, of several lines perhaps. One of plain words,
+/// as most are, stays what it is, and that is seen sooner than made.
+fn quoted_printable(line: &str) -> Cow<'_, str> {
+    let is_plain = |&byte: &u8| matches!(byte, b' '..=b'~') && byte != b'=';
+    if line.len() <= LINE && !line.ends_with(' ') && line.as_bytes().iter().all(is_plain) {
+        Cow::Borrowed(line)
+    } else {
+        Cow::Owned(quoted_printable::encode_to_str(line))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_line_seen_to_be_plain_is_what_encoding_would_make_of_it(line in "[ -~]{0,80}|\\PC{0,80}") {
+            prop_assert_eq!(quoted_printable(&line), quoted_printable::encode_to_str(&line));
+        }
+    }
 }

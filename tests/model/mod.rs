@@ -11,7 +11,7 @@ use world::World;
 /// One event. Numbers choose a connection, a reader, a way it can end.
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    Lease(i64),
+    Lease(usize),
     Mark(usize),
     Take(usize),
     Reply(usize, usize),
@@ -36,7 +36,7 @@ enum Event {
 fn event() -> impl Strategy<Value = Event> {
     let connection = || 0..world::CONNECTIONS;
     prop_oneof![
-        8 => (1..5_i64).prop_map(Event::Lease),
+        8 => (1..5_usize).prop_map(Event::Lease),
         12 => connection().prop_map(Event::Mark),
         10 => connection().prop_map(Event::Take),
         8 => (connection(), 0..3_usize).prop_map(|(connection, how)| Event::Reply(connection, how)),

@@ -103,8 +103,8 @@ impl World {
 
     // What the engine does.
 
-    pub async fn lease(&mut self, limit: i64) {
-        let leased = self.store.lease(self.process.run, Mail::Editions, limit, self.now).await.unwrap();
+    pub async fn lease(&mut self, limit: usize) {
+        let leased = self.process.ledger.lease(Mail::Editions, limit, self.now).await.unwrap();
         self.process.bag.extend(leased);
     }
 
@@ -261,7 +261,7 @@ impl World {
             for connection in 0..CONNECTIONS {
                 self.reply(connection, 0).await;
             }
-            self.lease(READERS as i64).await;
+            self.lease(READERS).await;
             for connection in (0..CONNECTIONS).cycle().take(2 * READERS) {
                 self.mark(connection).await;
                 self.take(connection);

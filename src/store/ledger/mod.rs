@@ -7,6 +7,7 @@
 //! when that mark is granted.
 
 mod consequences;
+mod lease;
 mod rows;
 
 use std::collections::HashSet;
@@ -16,10 +17,15 @@ use std::time::Duration;
 use sqlx::Sqlite;
 use sqlx::pool::PoolConnection;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
+use self::lease::Wanted;
+use self::rows::Written;
 use super::{Result, Store, StoreError};
 use crate::domain::Timestamp;
 use crate::domain::delivery::{Mark, Report, Settlement};
+
+pub use self::lease::{Leased, Mail};
 
 /// The outcome of one attempt, on its way to the disk.
 #[derive(Debug)]
@@ -44,6 +50,7 @@ enum Request {
     /// A delivery, the one whose outcome has to be durable before, and when.
     Mark(i64, Option<i64>, Timestamp, oneshot::Sender<Result<Mark>>),
     Settle(Arc<Settling>, oneshot::Sender<Result<()>>),
+    Lease(Wanted, oneshot::Sender<Result<Vec<Leased>>>),
     Return(Vec<i64>, oneshot::Sender<Result<()>>),
     /// Each with the time of its next turn.
     PutOff(Vec<(i64, Timestamp)>, oneshot::Sender<Result<()>>),
@@ -53,8 +60,11 @@ enum Request {
 const BATCH: usize = 500;
 /// Commits in a row before others may write.
 const COMMITS: u32 = 10;
+/// How long a request may wait for others to share its commit.
+const PATIENCE: Duration = Duration::from_millis(2);
 /// How soon what could not be given back is tried again when nobody asks for anything.
 const RETRY: Duration = Duration::from_secs(1);
+
 /// Whose marks and outcomes are written.
 #[derive(Clone, Copy)]
 struct Run {
@@ -74,6 +84,7 @@ impl std::fmt::Debug for Request {
         f.write_str(match self {
             Self::Mark(..) => "Mark",
             Self::Settle(..) => "Settle",
+            Self::Lease(..) => "Lease",
             Self::Return(..) => "Return",
             Self::PutOff(..) => "PutOff",
         })
@@ -87,6 +98,15 @@ impl Ledger {
         let (requests, waiting) = mpsc::channel(BATCH);
         tokio::spawn(write(store, run, waiting));
         Self { requests }
+    }
+
+    /// Leases up to `limit` deliveries that may be handed over now: letters as
+    /// they came, copies of the oldest edition first.
+    ///
+    /// # Errors
+    /// When it could not: nothing is leased then.
+    pub async fn lease(&self, what: Mail, limit: usize, now: Timestamp) -> Result<Vec<Leased>> {
+        self.ask(|answer| Request::Lease(Wanted { what, limit, now }, answer)).await?.durable().await
     }
 
     /// Asks for the mark: answered once the row is durably `handing_over`, or
@@ -166,13 +186,13 @@ async fn write(store: Store, run: Run, mut waiting: mpsc::Receiver<Request>) {
     // What could not be given back, or it would be nobody's until the next run.
     let mut kept = Vec::new();
     while next(&mut waiting, &mut batch, !kept.is_empty()).await {
-        gather(&mut waiting, &mut batch).await;
+        gather(&mut waiting, &mut batch, run.connections).await;
         batch.append(&mut kept);
         let early = |request: &mut Request| matches!(request, Request::Mark(_, Some(k), ..) if unsettled.contains(k));
         for request in batch.extract_if(.., early) {
-            answer(request, &Err(StoreError::Ledger("the outcome before it is not on the disk".into())));
+            answer(request, &mut Err(StoreError::Ledger("the outcome before it is not on the disk".into())));
         }
-        let committed = turn.commit(&store, run, &batch).await;
+        let mut committed = turn.commit(&store, run, &batch).await;
         turn.end(committed.is_err() || waiting.is_empty());
         if let Err(error) = &committed {
             store.note(error);
@@ -185,7 +205,7 @@ async fn write(store: Store, run: Run, mut waiting: mpsc::Receiver<Request>) {
                     Err(_) => unsettled.insert(settling.delivery),
                 };
             }
-            answer(request, &committed);
+            answer(request, &mut committed);
         }
     }
 }
@@ -199,7 +219,7 @@ struct Turn {
 }
 
 impl Turn {
-    async fn commit(&mut self, store: &Store, run: Run, batch: &[Request]) -> Result<HashSet<i64>> {
+    async fn commit(&mut self, store: &Store, run: Run, batch: &[Request]) -> Result<Written> {
         store.disk.make_ready().map_err(StoreError::Failed)?;
         let writer = match &mut self.writer {
             Some(writer) => writer,
@@ -227,44 +247,59 @@ async fn next(waiting: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>, i
     }
 }
 
-/// Lets those who are about to ask ask first: the fewer commits, the less each
-/// of them costs. It waits for nobody who has something else to wait for.
-async fn gather(waiting: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>) {
-    let mut before = 0;
-    while before < batch.len() && batch.len() < BATCH {
-        before = batch.len();
-        tokio::task::yield_now().await;
-        while let (true, Ok(request)) = (batch.len() < BATCH, waiting.try_recv()) {
-            batch.push(request);
+/// Waits until half the connections ask for their mark, though never for long:
+/// the fewer commits, the less each of them costs, and while one half waits for
+/// the disk the other is with the relay.
+async fn gather(waiting: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>, connections: i64) {
+    let until = Instant::now() + PATIENCE;
+    let half = usize::try_from(connections / 2).unwrap_or(BATCH);
+    let mut marks = batch.iter().filter(|request| request.is_mark()).count();
+    while batch.len() < BATCH && marks < half {
+        match timeout_at(until, waiting.recv()).await {
+            Ok(Some(request)) => {
+                marks += usize::from(request.is_mark());
+                batch.push(request);
+            }
+            Ok(None) | Err(_) => return,
         }
     }
 }
 
 impl Request {
+    fn is_mark(&self) -> bool {
+        matches!(self, Self::Mark(..))
+    }
+
     /// The same once more, where nobody else would ask; nobody waits for its answer.
     fn again(&self) -> Option<Self> {
         let nobody = || oneshot::channel().0;
         match self {
             Self::Return(ids, _) => Some(Self::Return(ids.clone(), nobody())),
             Self::PutOff(turns, _) => Some(Self::PutOff(turns.clone(), nobody())),
-            Self::Mark(..) | Self::Settle(..) => None,
+            Self::Mark(..) | Self::Settle(..) | Self::Lease(..) => None,
         }
     }
 }
 
 /// A worker that has gone away no longer wants its answer, so a failed send is no fault.
-fn answer(request: Request, committed: &Result<HashSet<i64>>) {
-    let failed = || StoreError::Ledger(committed.as_ref().err().map(ToString::to_string).unwrap_or_default());
+fn answer(request: Request, committed: &mut Result<Written>) {
+    let failed = |error: &StoreError| StoreError::Ledger(error.to_string());
     match (request, committed) {
-        (Request::Mark(id, .., to), Ok(denied)) => {
-            let mark = if denied.contains(&id) { Mark::Denied } else { Mark::Granted };
+        (Request::Mark(id, .., to), Ok(written)) => {
+            let mark = if written.denied.contains(&id) { Mark::Denied } else { Mark::Granted };
             let _ = to.send(Ok(mark));
         }
-        (Request::Mark(.., to), Err(_)) => {
-            let _ = to.send(Err(failed()));
+        (Request::Mark(.., to), Err(error)) => {
+            let _ = to.send(Err(failed(error)));
+        }
+        (Request::Lease(_, to), Ok(written)) => {
+            let _ = to.send(written.leased.pop_front().unwrap_or_else(|| Ok(Vec::new())));
+        }
+        (Request::Lease(_, to), Err(error)) => {
+            let _ = to.send(Err(failed(error)));
         }
         (Request::Settle(_, to) | Request::Return(_, to) | Request::PutOff(_, to), committed) => {
-            let _ = to.send(if committed.is_ok() { Ok(()) } else { Err(failed()) });
+            let _ = to.send(committed.as_ref().map(|_| ()).map_err(failed));
         }
     }
 }

@@ -1,21 +1,30 @@
 //! What one transaction of the ledger writes: marks, outcomes, and what is given back.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use serde::Serialize;
 use serde_json::json;
 use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite, SqliteConnection, Transaction};
 
-use super::{Request, Run, Settling, consequences};
+use super::{Leased, Request, Run, Settling, consequences, lease};
 use crate::domain::Timestamp;
 use crate::domain::delivery::{Class, Outcome, Reply, State};
 use crate::store::{BEGIN, Result, StoreError};
 
 // The + before run_id keeps SQLite from going through all that is in hand instead of to the rows that are named.
 
-/// One transaction for a batch; the ids whose mark was denied.
-pub(super) async fn commit(writer: &mut SqliteConnection, run: Run, batch: &[Request]) -> Result<HashSet<i64>> {
+/// What a transaction tells those who asked.
+pub(super) struct Written {
+    /// Whose mark was denied.
+    pub(super) denied: HashSet<i64>,
+    /// For each who asked for some, in order.
+    pub(super) leased: VecDeque<Result<Vec<Leased>>>,
+}
+
+/// One transaction for a batch.
+pub(super) async fn commit(writer: &mut SqliteConnection, run: Run, batch: &[Request]) -> Result<Written> {
     let (mut marks, mut returns, mut turns) = (Vec::new(), Vec::new(), Vec::new());
+    let mut wanted = Vec::new();
     let (mut accepted, mut others) = (Vec::<&Settling>::new(), Vec::new());
     let mut now = Timestamp::default();
     for request in batch {
@@ -26,6 +35,7 @@ pub(super) async fn commit(writer: &mut SqliteConnection, run: Run, batch: &[Req
             }
             Request::Settle(settling, _) if settling.report.outcome == Outcome::Accepted => accepted.push(settling),
             Request::Settle(settling, _) => others.push(settling.as_ref()),
+            Request::Lease(some, _) => wanted.push(*some),
             Request::Return(ids, _) => returns.extend_from_slice(ids),
             Request::PutOff(some, _) => turns.extend(some.iter().map(|(id, at)| json!([id, at.0]))),
         }
@@ -62,6 +72,10 @@ pub(super) async fn commit(writer: &mut SqliteConnection, run: Run, batch: &[Req
         .await?;
     }
     let denied = if marks.is_empty() { HashSet::new() } else { mark(&mut tx, run.id, &marks, now).await? };
+    let mut leased = VecDeque::new();
+    for wanted in wanted {
+        leased.push_back(lease::lease(&mut tx, run.id, wanted).await);
+    }
     if settles {
         crate::failpoint!("ledger");
     }
@@ -69,7 +83,7 @@ pub(super) async fn commit(writer: &mut SqliteConnection, run: Run, batch: &[Req
     if settles {
         crate::failpoint!("ledger done");
     }
-    Ok(denied)
+    Ok(Written { denied, leased })
 }
 
 /// Whether a row may be handed over at all: the last look at edition,

@@ -59,8 +59,9 @@ pub(super) fn lanes(connections: &[usize]) -> (Feeder, Feeder, Vec<Queue>) {
     let mut editions = Feeder { what: Mail::Editions, batch: BATCH, lanes: Vec::new() };
     let queues = connections.iter().map(|workers| Queue {
         letters: letters.lane(LETTERS),
-        // A worker holds two, so that even with all of them stuck there is room for a batch.
-        editions: editions.lane(2 * BATCH + 2 * workers),
+        // A worker holds two, so that even with all of them stuck there is room for a batch; and
+        // while one is on its way there are two more.
+        editions: editions.lane(3 * BATCH + 2 * workers),
         head: None,
         workers: *workers,
     });

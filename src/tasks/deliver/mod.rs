@@ -145,7 +145,10 @@ impl Engine {
         if limit == 0 {
             return if takes.iter().any(|takes| *takes > 0) { Fed::Full } else { Fed::Nothing };
         }
-        let leased = self.ctx.store.lease(self.run, feeder.what, i64::try_from(limit).unwrap_or(i64::MAX), now).await;
+        let leased = match self.ctx.store.is_due(feeder.what, now).await {
+            Ok(true) => self.ledger.lease(feeder.what, limit, now).await,
+            nothing => nothing.map(|_| Vec::new()),
+        };
         telemetry::task_ended("lease", &leased);
         match leased {
             Ok(leased) if leased.is_empty() => Fed::Nothing,
