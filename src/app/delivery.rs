@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::{oneshot, watch};
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
@@ -18,7 +20,7 @@ pub struct Delivery {
     run: i64,
     stop: CancellationToken,
     engine: Arc<Engine>,
-    workers: tokio::task::JoinHandle<()>,
+    workers: JoinHandle<()>,
     /// Goes with this value: the engine ends then, without a goodbye, as on a crash.
     _alive: oneshot::Sender<()>,
     _ticker: watch::Sender<u64>,
@@ -48,16 +50,15 @@ pub async fn start_delivery(
     let connections = ctx.relays.iter().map(|relay| relay.connections()).sum();
     // On a thread of its own all these short steps follow each other; spread
     // over several, each would have to wake another first, which costs more than itself.
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot begin to deliver")?;
+    let runtime = Builder::new_current_thread().enable_all().build().context("cannot begin to deliver")?;
     let ledger = {
         let _there = runtime.enter();
         Ledger::start(ctx.store.clone(), run, connections)
     };
-    let engine = Engine::new(Arc::clone(ctx), ledger, run, stop.clone());
+    let engine = Engine::new(Arc::clone(ctx), ledger, run, Handle::current(), stop.clone());
     let delivering = Arc::clone(&engine).run(ticks.subscribe());
     let (alive, lost) = oneshot::channel();
-    let workers = tokio::task::spawn_blocking(move || {
+    let workers = spawn_blocking(move || {
         runtime.block_on(async {
             tokio::select! {
                 () = delivering => {}

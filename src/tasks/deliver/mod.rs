@@ -19,6 +19,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -45,6 +46,8 @@ pub struct Engine {
     ledger: Ledger,
     run: i64,
     variants: Variants,
+    /// Where letters are signed, on as many processors as there are.
+    signing: Handle,
     /// In the order of the settings.
     relays: Vec<Arc<Relay>>,
     turns: StdMutex<Turns>,
@@ -61,14 +64,14 @@ pub struct Engine {
 
 impl Engine {
     /// An engine for one run. It ends when `stop` is cancelled and what is in
-    /// hand is finished.
-    pub fn new(ctx: Arc<Context>, ledger: Ledger, run: i64, stop: CancellationToken) -> Arc<Self> {
+    /// hand is finished. `signing` is a runtime that letters may keep busy.
+    pub fn new(ctx: Arc<Context>, ledger: Ledger, run: i64, signing: Handle, stop: CancellationToken) -> Arc<Self> {
         let (zone, now) = (ctx.settings.site.timezone, ctx.now());
         let relays = ctx.settings.relays.iter().map(|relay| Arc::new(Relay::new(relay, zone, now))).collect();
         let turns = StdMutex::new(Turns::new(ctx.settings.relays.iter().map(|relay| relay.weight)));
         let (variants, doubted) = (Variants::default(), StdMutex::default());
         let (halted, unusable) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { ctx, ledger, run, variants, relays, turns, doubted, halted, unusable, stop })
+        Arc::new(Self { ctx, ledger, run, variants, signing, relays, turns, doubted, halted, unusable, stop })
     }
 
     /// Why no relay could be used at the last try; `None` once one can.

@@ -121,7 +121,7 @@ impl Worker {
             }
             return None;
         }
-        let error = match letter::write(&engine.ctx, &engine.variants, &work.leased).await {
+        let error = match engine.write(&work.leased).await {
             Ok(message) => return Some(Hand { work, message }),
             Err(error) => error,
         };
@@ -308,6 +308,16 @@ impl Worker {
 }
 
 impl Engine {
+    /// The message of a delivery. A signature takes longer than all else a
+    /// message needs, so those are made beside the one thread of the engine.
+    async fn write(self: &Arc<Self>, leased: &Leased) -> anyhow::Result<Message> {
+        if self.ctx.signers.is_empty() {
+            return letter::write(&self.ctx, &self.variants, leased).await;
+        }
+        let (engine, leased) = (Arc::clone(self), leased.clone());
+        self.signing.spawn(async move { letter::write(&engine.ctx, &engine.variants, &leased).await }).await?
+    }
+
     /// The last question before content leaves.
     async fn mark(&self, delivery: i64, after: Option<i64>, asked: &Asked) -> Mark {
         if self.stop.is_cancelled() {
