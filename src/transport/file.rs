@@ -46,14 +46,9 @@ impl Transport for Folder {
 }
 
 impl Connection for Folder {
-    fn hand_over<'a>(
-        &'a mut self,
-        message: &'a Message,
-        _next: Option<&'a Message>,
-        mark: MarkFuture<'a>,
-    ) -> BoxFuture<'a, Report> {
+    fn hand_over<'a>(&'a mut self, message: &'a Message, mark: MarkFuture<'a>) -> BoxFuture<'a, Report> {
         Box::pin(async move {
-            if mark.await == Mark::Denied {
+            if mark.await.0 == Mark::Denied {
                 return Report::withheld(Phase::Rcpt);
             }
             let (folder, bytes) = (self.path.clone(), message.content.message());
@@ -125,7 +120,7 @@ mod tests {
         let envelope = Envelope { from: None, to: Address::parse("jane@example.org").unwrap() };
         let mut connection = folder.connect().await.unwrap();
         let message = Message { envelope, content: Content::new(content).unwrap() };
-        connection.hand_over(&message, None, Box::pin(async move { mark })).await
+        connection.hand_over(&message, Box::pin(async move { (mark, None) })).await
     }
 
     #[tokio::test]

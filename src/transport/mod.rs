@@ -5,6 +5,7 @@
 
 mod body;
 mod canonical;
+mod commands;
 pub mod dkim;
 mod dots;
 mod file;
@@ -25,9 +26,10 @@ use crate::domain::delivery::{Mark, Report};
 pub use message::{Content, Envelope, Message};
 pub use relay::{RelayConfig, Route};
 
-/// The ledger's answer to "may the content leave?". It is awaited to its end,
-/// never dropped half-way: a mark may be durable although nobody listens.
-pub type MarkFuture<'a> = BoxFuture<'a, Mark>;
+/// The ledger's answer to "may the content leave?", and the message that will
+/// be handed over after this one where one is ready by then. It is awaited to
+/// its end, never dropped half-way: a mark may be durable although nobody listens.
+pub type MarkFuture<'a> = BoxFuture<'a, (Mark, Option<&'a Message>)>;
 
 /// A way out for mail.
 pub trait Transport: Send + Sync {
@@ -54,19 +56,14 @@ pub trait Connection: Send {
     /// and DATA may travel before, and when they are refused the mark is not
     /// asked for.
     ///
-    /// `next` is the message that will be handed over after this one: where the
-    /// relay allows it, its MAIL, RCPT and DATA travel with this one's content.
-    /// Should another one come instead, or none, only the connection is lost.
+    /// Where the relay allows it, MAIL, RCPT and DATA of the message that comes
+    /// after this one travel with this one's content. Should another one come
+    /// instead, or none, only the connection is lost.
     ///
     /// Every phase has its own deadline, so the future always ends: do not put
     /// a timeout around it. Dropping it half-way makes the connection unusable
     /// and leaves the fate of a marked message unknown.
-    fn hand_over<'a>(
-        &'a mut self,
-        message: &'a Message,
-        next: Option<&'a Message>,
-        mark: MarkFuture<'a>,
-    ) -> BoxFuture<'a, Report>;
+    fn hand_over<'a>(&'a mut self, message: &'a Message, mark: MarkFuture<'a>) -> BoxFuture<'a, Report>;
 
     /// Whether another message may be handed over. Costs no round trip; asked
     /// right before reuse it also notices that the relay has hung up meanwhile.

@@ -33,12 +33,12 @@ use futures_util::future::BoxFuture;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout};
 
+use super::commands::Commands;
 use super::relay::{Deadlines, Reuse};
 use super::reply::{self, late};
 use super::smtp::Offers;
 use super::wire::Wire;
-use super::{Connection, Content, Envelope, MarkFuture, Message};
-use crate::domain::Address;
+use super::{Connection, Content, MarkFuture, Message};
 use crate::domain::delivery::{Mark, Phase, Reply, Report};
 
 /// How long a relay that broke off before the dot may take to say why.
@@ -57,25 +57,23 @@ pub(super) struct Session {
     announced: Option<Commands>,
 }
 
-/// The commands before a message's content.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Commands {
-    mail: String,
-    rcpt: String,
-}
-
-const DATA: &str = "DATA\r\n";
-
-impl Commands {
-    fn together(&self) -> String {
-        [&self.mail, &self.rcpt, DATA].concat()
-    }
-}
-
 /// How the conversation goes on after a message.
 enum Next {
     Message,
     Reset,
+}
+
+/// Whether the relay awaits the content.
+enum Opened<'a> {
+    /// And which message comes after this one.
+    Awaited(Option<&'a Message>),
+    Not(Report, Next),
+}
+
+impl Opened<'_> {
+    fn no((report, next): (Report, Next)) -> Self {
+        Self::Not(report, next)
+    }
 }
 
 /// What one message came to. `Err` says so too, of a connection that is lost with it.
@@ -87,46 +85,31 @@ impl Session {
         Self { wire, offers, deadlines, reuse, opened, handed: 0, broken: false, announced: None }
     }
 
-    async fn message(&mut self, message: &Message, next: Option<&Message>, mark: MarkFuture<'_>) -> Ending {
+    async fn message(&mut self, message: &Message, mark: MarkFuture<'_>) -> Ending {
         let until = Instant::now() + self.deadlines.before_dot();
-        let commands = match self.commands(message) {
+        let commands = match Commands::of(message, self.offers.size) {
             Ok(commands) => commands,
             Err(report) => return self.unspoken(report),
         };
-        let no = if self.offers.pipelining {
+        let next = if self.offers.pipelining {
             match self.announced.take() {
                 Some(announced) if announced == commands => {}
                 Some(_) => return Err(Report::broken(Phase::Mail, "the connection awaits another message")),
-                None => self.say(Phase::Mail, &commands.together(), within(self.deadlines.write, until)).await?,
+                None => self.say(Phase::Mail, commands.together(), within(self.deadlines.write, until)).await?,
             }
             self.answers(until, mark).await?
         } else {
             self.step_by_step(&commands, until, mark).await?
         };
-        if let Some(ending) = no {
-            return Ok(ending);
-        }
-        let announced = next.filter(|_| self.may_announce()).and_then(|next| self.commands(next).ok());
+        let next = match next {
+            Opened::Awaited(next) => next,
+            Opened::Not(report, next) => return Ok((report, next)),
+        };
+        let announced = next.filter(|_| self.may_announce()).and_then(|next| Commands::of(next, self.offers.size).ok());
         self.content(&message.content, announced.as_ref(), until).await?;
         self.announced = announced;
         crate::failpoint!("dot");
         self.dot().await
-    }
-
-    /// What will be said, or why it need not be: that costs no round trip.
-    fn commands(&self, message: &Message) -> Result<Commands, Report> {
-        let Envelope { from, to } = &message.envelope;
-        let (from, size) = (from.as_ref().map_or("", Address::as_str), message.content.size());
-        let mail = match self.offers.size {
-            // What the relay would say, so that the ledger classes it alike (RFC 1870 section 6.1).
-            Some(most) if size > most => {
-                let text = format!("5.3.4 not sent: {size} bytes, and the relay takes {most}");
-                return Err(Report::replied(Phase::Mail, Reply::new(552, &text)));
-            }
-            Some(_) => format!("MAIL FROM:<{from}> SIZE={size}\r\n"),
-            None => format!("MAIL FROM:<{from}>\r\n"),
-        };
-        Ok(Commands { mail, rcpt: format!("RCPT TO:<{to}>\r\n") })
     }
 
     /// A message that need not be tried does no harm, unless the relay awaits another one.
@@ -142,35 +125,36 @@ impl Session {
         self.handed < self.reuse.messages && self.opened.elapsed() < self.reuse.age
     }
 
-    /// MAIL, RCPT and DATA each after the answer to the one before; `None` when the content is awaited.
-    async fn step_by_step(
+    /// MAIL, RCPT and DATA each after the answer to the one before.
+    async fn step_by_step<'a>(
         &mut self,
         commands: &Commands,
         until: Instant,
-        mark: MarkFuture<'_>,
-    ) -> Result<Option<(Report, Next)>, Report> {
+        mark: MarkFuture<'a>,
+    ) -> Result<Opened<'a>, Report> {
         let limit = self.deadlines.command;
-        for (phase, command) in [(Phase::Mail, &commands.mail), (Phase::Rcpt, &commands.rcpt)] {
+        for (phase, command) in commands.one_by_one() {
             let reply = self.ask(phase, command, within(limit, until)).await?;
             if !is_done(&reply) {
-                return refused(phase, reply).map(Some);
+                return refused(phase, reply).map(Opened::no);
             }
         }
-        if mark.await == Mark::Denied {
-            return Ok(Some((Report::withheld(Phase::Rcpt), Next::Reset)));
+        let (mark, next) = mark.await;
+        if mark == Mark::Denied {
+            return Ok(Opened::Not(Report::withheld(Phase::Rcpt), Next::Reset));
         }
-        let reply = self.ask(Phase::Data, DATA, within(self.deadlines.data, until)).await?;
-        if reply.code == 354 { Ok(None) } else { refused(Phase::Data, reply).map(Some) }
+        let reply = self.ask(Phase::Data, commands.data(), within(self.deadlines.data, until)).await?;
+        opened(reply, next)
     }
 
-    /// The answers to MAIL, RCPT and DATA sent together; `None` when the content is awaited.
-    async fn answers(&mut self, until: Instant, mark: MarkFuture<'_>) -> Result<Option<(Report, Next)>, Report> {
+    /// The answers to MAIL, RCPT and DATA sent together.
+    async fn answers<'a>(&mut self, until: Instant, mark: MarkFuture<'a>) -> Result<Opened<'a>, Report> {
         let mut no = None;
         for phase in [Phase::Mail, Phase::Rcpt] {
             let reply = self.hear(phase, within(self.deadlines.command, until)).await?;
             if !is_done(&reply) && no.is_none() {
                 if !is_no(&reply) {
-                    return refused(phase, reply).map(Some);
+                    return refused(phase, reply).map(Opened::no);
                 }
                 no = Some((phase, reply));
             }
@@ -179,13 +163,14 @@ impl Session {
             let data = self.hear(Phase::Data, within(self.deadlines.data, until)).await;
             // A relay that opens the content all the same can only be left by hanging up (RFC 2920 section 3.1).
             let goes_on = data.is_ok_and(|data| data.code >= 400 && is_in_order(&data));
-            return if goes_on { refused(phase, reply).map(Some) } else { Err(Report::replied(phase, reply)) };
+            return if goes_on { refused(phase, reply).map(Opened::no) } else { Err(Report::replied(phase, reply)) };
         }
-        if mark.await == Mark::Denied {
+        let (mark, next) = mark.await;
+        if mark == Mark::Denied {
             return Err(Report::withheld(Phase::Data));
         }
         let reply = self.hear(Phase::Data, within(self.deadlines.data, until)).await?;
-        if reply.code == 354 { Ok(None) } else { refused(Phase::Data, reply).map(Some) }
+        opened(reply, next)
     }
 
     /// One command and its complete answer.
@@ -228,7 +213,7 @@ impl Session {
             let _ = self.wire.flush().await;
             std::process::abort();
         }
-        let tail = format!(".\r\n{}", announced.map(Commands::together).unwrap_or_default());
+        let tail = [".\r\n", announced.map_or("", Commands::together)].concat();
         let mut slices: Vec<IoSlice<'_>> = content.slices().map(IoSlice::new).collect();
         if self.wire.is_encrypted() {
             // TLS may report a failure after it sent something, the dot perhaps,
@@ -329,6 +314,11 @@ fn is_no(reply: &Reply) -> bool {
     reply.code >= 400 && is_in_order(reply) && reply.code != 503
 }
 
+/// What the answer to DATA says.
+fn opened(reply: Reply, next: Option<&Message>) -> Result<Opened<'_>, Report> {
+    if reply.code == 354 { Ok(Opened::Awaited(next)) } else { refused(Phase::Data, reply).map(Opened::no) }
+}
+
 /// A no before the content, or an answer that has no place there.
 fn refused(phase: Phase, reply: Reply) -> Ending {
     if reply.code < 400 {
@@ -342,12 +332,7 @@ fn refused(phase: Phase, reply: Reply) -> Ending {
 }
 
 impl Connection for Session {
-    fn hand_over<'a>(
-        &'a mut self,
-        message: &'a Message,
-        next: Option<&'a Message>,
-        mark: MarkFuture<'a>,
-    ) -> BoxFuture<'a, Report> {
+    fn hand_over<'a>(&'a mut self, message: &'a Message, mark: MarkFuture<'a>) -> BoxFuture<'a, Report> {
         Box::pin(async move {
             if self.broken {
                 return Report::broken(Phase::Connect, "the connection was lost before");
@@ -356,7 +341,7 @@ impl Connection for Session {
             // a connection whose next reply belongs to this message.
             self.broken = true;
             self.handed += 1;
-            match self.message(message, next, mark).await {
+            match self.message(message, mark).await {
                 Ok((report, Next::Message)) => {
                     self.broken = false;
                     report

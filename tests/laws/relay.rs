@@ -154,9 +154,9 @@ async fn hand_over(
         }
         let mark = Box::pin(async move {
             asked[number].store(true, Ordering::Relaxed);
-            if denies[number] { Mark::Denied } else { Mark::Granted }
+            (if denies[number] { Mark::Denied } else { Mark::Granted }, messages.get(number + 1))
         });
-        reports[number] = Some(connection.hand_over(message, messages.get(number + 1), mark).await);
+        reports[number] = Some(connection.hand_over(message, mark).await);
     }
     connection.close().await;
     reports

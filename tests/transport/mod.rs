@@ -54,7 +54,7 @@ fn message(to: &str, content: &[u8]) -> Message {
 }
 
 async fn send(connection: &mut Box<dyn Connection>, to: &str) -> Report {
-    connection.hand_over(&message(to, MAIL), None, Box::pin(async { Mark::Granted })).await
+    connection.hand_over(&message(to, MAIL), Box::pin(async { (Mark::Granted, None) })).await
 }
 
 /// One message on a connection of its own.

@@ -156,9 +156,9 @@ async fn content_waits_for_the_mark_and_without_it_nothing_leaves() {
             commands.iter().any(|c| c.starts_with("RCPT")) && !commands.iter().any(|c| c == "DATA"),
             "{commands:?}"
         );
-        Mark::Denied
+        (Mark::Denied, None)
     });
-    let report = connection.hand_over(&message(JANE, MAIL), None, mark).await;
+    let report = connection.hand_over(&message(JANE, MAIL), mark).await;
     assert_report(&report, Outcome::Withheld, Phase::Rcpt, "");
     assert!(sink.accepted().is_empty() && !sink.commands().contains(&"DATA".to_owned()));
     assert_eq!(sink.commands().last().unwrap(), "RSET");
@@ -171,7 +171,7 @@ async fn the_mark_is_not_asked_for_when_the_recipient_is_refused() {
     let sink = faultsink::start(Script::new().on(Step::Rcpt, "", Act::say("550 5.1.1 no"))).await;
     let mut connection = connected(&sink).await;
     let never = Box::pin(async { panic!("the mark was asked for") });
-    let report = connection.hand_over(&message(JANE, MAIL), None, never).await;
+    let report = connection.hand_over(&message(JANE, MAIL), never).await;
     assert_report(&report, Outcome::Refused, Phase::Rcpt, "550 5.1.1 no");
 }
 
@@ -215,7 +215,7 @@ async fn in_the_middle_of_the_content_every_failure_is_a_definite_no() {
     ] {
         let sink = faultsink::start(Script::new().on(Step::Content, "", act.clone())).await;
         let mut connection = open(hasty(config(&sink), &act)).unwrap().connect().await.unwrap();
-        let report = connection.hand_over(&message(JANE, &large()), None, Box::pin(async { Mark::Granted })).await;
+        let report = connection.hand_over(&message(JANE, &large()), Box::pin(async { (Mark::Granted, None) })).await;
         let refused = report.outcome == Outcome::Refused && matches!(act, Act::SayAndHangUp(_));
         assert!(refused || report.outcome == Outcome::Deferred, "{act:?}: {report:?}");
         assert!(report.phase == Phase::Content && report.reason().contains(reason), "{act:?}: {report:?}");
@@ -227,7 +227,7 @@ async fn in_the_middle_of_the_content_every_failure_is_a_definite_no() {
 async fn a_no_in_the_middle_of_the_content_that_reads_on_is_kept_with_its_reason() {
     let sink = faultsink::start(Script::new().on(Step::Content, "", Act::say("552 5.3.4 too large"))).await;
     let mut connection = connected(&sink).await;
-    let report = connection.hand_over(&message(JANE, &large()), None, Box::pin(async { Mark::Granted })).await;
+    let report = connection.hand_over(&message(JANE, &large()), Box::pin(async { (Mark::Granted, None) })).await;
     assert_report(&report, Outcome::Deferred, Phase::Content, "552 5.3.4 too large");
     assert!(!connection.is_usable() && sink.accepted().is_empty());
 }
@@ -275,7 +275,10 @@ async fn a_bounce_has_the_null_sender() {
     let mut connection = connected(&sink).await;
     let bounce = Envelope { from: None, ..envelope(JANE) };
     let bounce = Message { envelope: bounce, ..message(JANE, MAIL) };
-    assert_eq!(connection.hand_over(&bounce, None, Box::pin(async { Mark::Granted })).await.outcome, Outcome::Accepted);
+    assert_eq!(
+        connection.hand_over(&bounce, Box::pin(async { (Mark::Granted, None) })).await.outcome,
+        Outcome::Accepted
+    );
     assert_eq!(sink.accepted()[0].from, "");
 }
 

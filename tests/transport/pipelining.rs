@@ -16,7 +16,7 @@ fn script() -> Script {
 }
 
 async fn granted(connection: &mut Box<dyn Connection>, one: &Message, next: Option<&Message>) -> Report {
-    connection.hand_over(one, next, Box::pin(async { Mark::Granted })).await
+    connection.hand_over(one, Box::pin(async move { (Mark::Granted, next) })).await
 }
 
 fn verbs(sink: &Sink) -> Vec<String> {
@@ -49,9 +49,9 @@ async fn announced_content_waits_for_its_mark_and_without_it_the_connection_is_l
     let seen = Arc::clone(&sink);
     let mark = Box::pin(async move {
         assert_eq!(seen.accepted().len(), 1, "only what was marked has left");
-        Mark::Denied
+        (Mark::Denied, None)
     });
-    let report = connection.hand_over(&two, None, mark).await;
+    let report = connection.hand_over(&two, mark).await;
     assert_report(&report, Outcome::Withheld, Phase::Data, "");
     assert!(!connection.is_usable());
     connection.close().await;
@@ -66,7 +66,7 @@ async fn a_refused_recipient_costs_only_itself() {
     let [one, two, three] = [JANE, JOHN, JANE].map(|to| message(to, MAIL));
     granted(&mut connection, &one, Some(&two)).await;
     let never = Box::pin(async { panic!("the mark was asked for") });
-    let report = connection.hand_over(&two, Some(&three), never).await;
+    let report = connection.hand_over(&two, never).await;
     assert_report(&report, Outcome::Refused, Phase::Rcpt, "550 5.1.1 no");
     assert!(connection.is_usable());
     assert_eq!(granted(&mut connection, &three, None).await.outcome, Outcome::Accepted);

@@ -11,6 +11,7 @@
 //! is leased that its relay or its domain would not take now, and a worker
 //! takes nothing out of a lane before its relay's rate lets it go.
 
+mod books;
 mod lane;
 mod relay;
 mod worker;

@@ -3,20 +3,19 @@
 //! ledger and goes on to its next message, whose mark the ledger grants only
 //! once that outcome is durable.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Mutex;
 
 use super::Engine;
+use super::books::{Asked, tell};
 use super::lane::{Queue, Work};
 use super::relay::Relay;
 use crate::domain::Timestamp;
-use crate::domain::delivery::{self, Mark, Outcome, Phase, Report, Settlement, Slow, State};
+use crate::domain::delivery::{Outcome, Phase, Report, Slow};
 use crate::domain::time::Span;
-use crate::settings::Uncertain;
 use crate::store::{Answer, Leased, Settling, StoreError};
-use crate::tasks::letter;
 use crate::telemetry;
 use crate::transport::{Connection, Message};
 
@@ -49,21 +48,6 @@ pub(super) struct Worker {
     unsettled: Option<Unsettled>,
 }
 
-/// What became of the request for a mark.
-#[derive(Default)]
-struct Asked(AtomicU8);
-
-impl Asked {
-    const DENIED: u8 = 1;
-    const FAILED: u8 = 2;
-    const STOPPED: u8 = 3;
-
-    fn note(&self, what: u8) -> Mark {
-        self.0.store(what, Ordering::Relaxed);
-        Mark::Denied
-    }
-}
-
 impl Worker {
     pub(super) fn new(engine: Arc<Engine>, index: usize) -> Self {
         let relay = Arc::clone(&engine.relays[index]);
@@ -93,12 +77,7 @@ impl Worker {
                     }
                 }
             };
-            let spare = queue.try_lock().ok().and_then(|mut queue| queue.spare(&relay, &engine.ctx));
-            next = match spare {
-                Some(work) => self.prepare(work).await,
-                None => None,
-            };
-            self.hand_over(&hand, next.as_ref()).await;
+            next = self.hand_over(&hand, &queue).await;
         }
         self.confirm().await;
         self.hang_up().await;
@@ -138,15 +117,39 @@ impl Worker {
         None
     }
 
-    async fn hand_over(&mut self, hand: &Hand, next: Option<&Hand>) {
+    /// What comes next on this connection, made while the disk writes the mark.
+    async fn hand_over(&mut self, hand: &Hand, queue: &Mutex<Queue>) -> Option<Hand> {
         let (engine, leased) = (Arc::clone(&self.engine), &hand.work.leased);
         let Some(mut connection) = self.connected().await else {
-            return engine.give_back(leased).await;
+            engine.give_back(leased).await;
+            return None;
         };
-        let (started, asked) = (engine.ctx.now(), Asked::default());
+        let (started, asked, next) = (engine.ctx.now(), Asked::default(), OnceLock::new());
         let after = self.unsettled.as_ref().map(|before| before.settling.delivery);
-        let mark = Box::pin(engine.mark(leased.id, after, &asked));
-        let report = connection.hand_over(&hand.message, next.map(|next| &next.message), mark).await;
+        let mark = Box::pin(async {
+            let (mark, hand) = tokio::join!(engine.mark(leased.id, after, &asked), self.spare(queue));
+            (mark, hand.map(|hand| &next.get_or_init(|| hand).message))
+        });
+        let report = connection.hand_over(&hand.message, mark).await;
+        self.ended(leased, connection, report, started, asked).await;
+        next.into_inner()
+    }
+
+    /// One more that is ready to be handed over.
+    async fn spare(&mut self, queue: &Mutex<Queue>) -> Option<Hand> {
+        let spare = queue.try_lock().ok().and_then(|mut queue| queue.spare(&self.relay, &self.engine.ctx));
+        self.prepare(spare?).await
+    }
+
+    async fn ended(
+        &mut self,
+        leased: &Leased,
+        connection: Box<dyn Connection>,
+        report: Report,
+        started: Timestamp,
+        asked: Asked,
+    ) {
+        let engine = Arc::clone(&self.engine);
         if report.outcome == Outcome::Accepted {
             crate::failpoint!("reply");
         }
@@ -156,7 +159,7 @@ impl Worker {
         if !usable {
             self.hang_up().await;
         }
-        match asked.0.into_inner() {
+        match asked.what() {
             Asked::DENIED => engine.halted.store(true, Ordering::Relaxed),
             Asked::STOPPED => engine.give_back(leased).await,
             // Nothing left: the row goes back once the ledger can be written.
@@ -303,86 +306,6 @@ impl Worker {
             }
             tokio::time::sleep(LEDGER_RETRY.duration()).await;
             answer = self.engine.ledger.settle(Arc::clone(&settling)).await;
-        }
-    }
-}
-
-impl Engine {
-    /// The message of a delivery. A signature takes longer than all else a
-    /// message needs, so those are made beside the one thread of the engine.
-    async fn write(self: &Arc<Self>, leased: &Leased) -> anyhow::Result<Message> {
-        if self.ctx.signers.is_empty() {
-            return letter::write(&self.ctx, &self.variants, leased).await;
-        }
-        let (engine, leased) = (Arc::clone(self), leased.clone());
-        self.signing.spawn(async move { letter::write(&engine.ctx, &engine.variants, &leased).await }).await?
-    }
-
-    /// The last question before content leaves.
-    async fn mark(&self, delivery: i64, after: Option<i64>, asked: &Asked) -> Mark {
-        if self.stop.is_cancelled() {
-            return asked.note(Asked::STOPPED);
-        }
-        match self.ledger.mark(delivery, after, self.ctx.now()).await {
-            Ok(Mark::Granted) => {
-                crate::failpoint!("mark");
-                Mark::Granted
-            }
-            Ok(Mark::Denied) => asked.note(Asked::DENIED),
-            Err(error) => {
-                self.ledger_failed(&error);
-                asked.note(Asked::FAILED)
-            }
-        }
-    }
-
-    async fn give_back(&self, leased: &Leased) {
-        // What cannot be given back now is given back once the ledger can be written.
-        if let Err(error) = self.ledger.give_back(vec![leased.id]).await {
-            self.ledger_failed(&error);
-        }
-    }
-
-    /// Says so once, however many workers find it out.
-    pub(super) fn ledger_failed(&self, error: &StoreError) {
-        if !self.unusable.swap(true, Ordering::Relaxed) {
-            telemetry::ledger_failed(&error.to_string());
-        }
-    }
-
-    fn ledger_works(&self) {
-        if self.unusable.load(Ordering::Relaxed) && self.unusable.swap(false, Ordering::Relaxed) {
-            telemetry::ledger_works();
-        }
-    }
-
-    fn settlement(&self, leased: &Leased, report: &Report, now: Timestamp) -> Settlement {
-        let settlement = delivery::settle(report, leased.attempts + 1, now, leased.expires, self.ctx.jitter());
-        if settlement.state != State::Uncertain {
-            return settlement;
-        }
-        let mail = &self.ctx.settings.mail;
-        let look_again = match mail.uncertain {
-            Uncertain::Resend => now.plus(mail.uncertain_wait),
-            Uncertain::Hold => Timestamp(i64::MAX),
-        };
-        Settlement { not_before: Some(look_again), ..settlement }
-    }
-}
-
-fn tell(settling: &Settling) {
-    let Settling { delivery, number, report, settlement, relay, .. } = settling;
-    if report.outcome == Outcome::Withheld {
-        return;
-    }
-    match settlement.state {
-        State::Accepted => telemetry::delivery_accepted(*delivery, relay),
-        State::Refused => telemetry::delivery_refused(*delivery, &report.reason()),
-        State::Uncertain => telemetry::delivery_uncertain(*delivery, &report.reason()),
-        State::Expired => telemetry::deliveries_expired(1),
-        _ => {
-            let again = settlement.not_before.unwrap_or_default();
-            telemetry::delivery_deferred(*delivery, *number, &report.reason(), again);
         }
     }
 }
