@@ -135,8 +135,10 @@ impl Worker {
         next.into_inner()
     }
 
-    /// One more that is ready to be handed over.
+    /// One more that is ready to be handed over. The ledger goes first: it has
+    /// the disk to wait for.
     async fn spare(&mut self, queue: &Mutex<Queue>) -> Option<Hand> {
+        tokio::task::yield_now().await;
         let spare = queue.try_lock().ok().and_then(|mut queue| queue.spare(&self.relay, &self.engine.ctx));
         self.prepare(spare?).await
     }
