@@ -131,3 +131,10 @@ fn an_encoding_that_is_named_late_or_twice_ends_no_program() {
     let greek: Vec<u8> = greek.iter().map(|b| if *b == 1 { 0xd0 } else { *b }).collect();
     assert_eq!(of_bytes(&greek).unwrap().entries[0].title, "Π");
 }
+
+#[test]
+fn of_a_feed_without_end_the_first_thousand_entries_are_taken() {
+    let items: String = (0..1_500).map(|n| format!("<item><guid>{n}</guid><title>P{n}</title></item>")).collect();
+    let read = of(&rss(&items)).unwrap();
+    assert_eq!((read.entries.len(), &*read.entries[999].title), (1_000, "P999"));
+}

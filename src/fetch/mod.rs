@@ -15,8 +15,8 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HOST, HeaderMap, HeaderName, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, LAST_MODIFIED, LOCATION, RETRY_AFTER, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HOST, HeaderMap, HeaderName,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, RETRY_AFTER, USER_AGENT,
 };
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -84,6 +84,8 @@ pub struct Answer {
     pub last_modified: Option<String>,
     /// When to come back, as it was said: seconds or a date.
     pub retry_after: Option<String>,
+    /// `Cache-Control`.
+    pub cache_control: Option<String>,
     /// What the body says it is.
     pub content_type: Option<String>,
     /// Unpacked.
@@ -277,6 +279,7 @@ async fn answer(url: &Url, moved: Option<String>, response: Response<Incoming>) 
         etag: text(&head.headers, &ETAG),
         last_modified: text(&head.headers, &LAST_MODIFIED),
         retry_after: text(&head.headers, &RETRY_AFTER),
+        cache_control: text(&head.headers, &CACHE_CONTROL),
         content_type: text(&head.headers, &CONTENT_TYPE),
         body: unpack::unpack(coding.as_deref(), body, LARGEST)?,
     })

@@ -14,7 +14,7 @@ use crate::store::Source;
 use crate::telemetry;
 
 /// No failing feed is left alone for longer.
-const LONGEST: Span = Span::days(1);
+const LONGEST: Span = Span::hours(6);
 
 /// Whatever a server says of when to come back, we come back within this time.
 const PATIENCE: Span = Span::days(7);
@@ -129,7 +129,8 @@ fn note(
         source.read = Some(now);
     }
     (source.failures, source.fault) = (0, None);
-    source.due = now.plus(interval.max(retry.unwrap_or_default()));
+    let fresh = answer.cache_control.as_deref().map(max_age).unwrap_or_default();
+    source.due = now.plus(interval.max(retry.unwrap_or_default()).max(fresh));
     remote
 }
 
@@ -141,6 +142,15 @@ fn fail(source: &mut Source, reason: String, retry: Option<Span>, interval: Span
     source.fault =
         Some(format!("{reason}; what was read before is kept, and it is asked again {}", source.due.rfc3339()));
     Remote::default()
+}
+
+/// How long `Cache-Control` says that an answer stays as it is (RFC 9111
+/// section 5.2.2.1): believed up to the time after which failing feeds are asked.
+fn max_age(text: &str) -> Span {
+    let ages = text
+        .split(',')
+        .filter_map(|directive| directive.trim().to_ascii_lowercase().strip_prefix("max-age=")?.parse().ok());
+    ages.map(|seconds: u32| Span::seconds(i64::from(seconds))).max().unwrap_or_default().min(LONGEST)
 }
 
 /// `Retry-After`: seconds, or a date (RFC 9110 section 10.2.3).
@@ -173,6 +183,9 @@ mod tests {
         assert_eq!(retry_after("120", now), Some(Span::seconds(120)));
         assert_eq!(retry_after("Fri, 22 May 2026 08:00:00 GMT", now), Some(Span::hours(1)));
         assert_eq!(retry_after("99999999", now), Some(PATIENCE));
+        assert_eq!(max_age("public, Max-Age=7200, must-revalidate"), Span::hours(2));
+        assert_eq!(max_age("max-age=31536000"), LONGEST, "nobody waits a year for news");
+        assert_eq!(max_age("no-cache, max-age=soon"), Span::default());
         for nothing in ["", "soon", "-5", "0", "Fri, 22 May 2020 08:00:00 GMT"] {
             assert_eq!(retry_after(nothing, now), None, "{nothing}");
         }

@@ -174,6 +174,13 @@ async fn a_feed_that_fails_keeps_its_posts_and_is_asked_less_and_less() {
     assert_eq!(place.look().await.faults.len(), 1, "still told");
     assert_eq!(server.asked().len(), 0, "the server asked for two hours");
     place.wait(Span::minutes(31));
+    server.answer("/feed", "200 OK", "Cache-Control: max-age=7200\r\n", &feed(&[("1", "First")]));
+    assert_eq!(place.look().await.faults, []);
+    place.wait(Span::minutes(90));
+    server.asked();
+    place.look().await;
+    assert_eq!(server.asked().len(), 0, "the server said it stays as it is for two hours");
+    place.wait(Span::minutes(31));
     server.answer("/feed", "410 Gone", "", b"");
     let looked = place.look().await;
     assert!(looked.faults[0].reason.contains("this feed has ended"), "{:?}", looked.faults);
