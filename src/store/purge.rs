@@ -9,12 +9,12 @@ use crate::domain::Timestamp;
 /// So many at once, so that nobody waits for long.
 const BATCH: i64 = 500;
 
-// Asked again counts from then on; what the ledger still needs stays.
+// Asked again, or a letter that left late, counts from then on; what the ledger still needs stays.
 const OLD: &str = "SELECT json_group_array(id) AS ids, COUNT(*) AS n FROM (SELECT s.id FROM subscriptions s
     WHERE s.status = 'pending' AND s.created <= $1
         AND NOT EXISTS (SELECT 1 FROM consents c WHERE c.subscription_id = s.id AND c.at > $1)
         AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.subscription_id = s.id
-            AND (d.settled IS NULL OR d.edition IS NOT NULL))
+            AND (d.settled IS NULL OR d.settled > $1 OR d.edition IS NOT NULL))
     ORDER BY s.created LIMIT $2)";
 
 const FORGET: [&str; 7] = [
@@ -65,6 +65,16 @@ mod tests {
     use crate::domain::time::Span;
     use crate::domain::{Address, Cadence};
     use crate::store::Subscribe;
+
+    #[tokio::test]
+    async fn who_waits_is_found_without_walking_through_all_readers() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("postroom.db")).await.unwrap();
+        let sql = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {OLD}"));
+        let rows = sqlx::query(sql).bind(0).bind(1).fetch_all(&store.db.reader).await.unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+        assert!(plan.iter().any(|step| step.contains("subscriptions_pending (created<?)")), "{plan:?}");
+    }
 
     #[tokio::test]
     async fn who_never_confirmed_is_forgotten_with_everything_about_them_and_nobody_else_is() {
