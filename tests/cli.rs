@@ -3,6 +3,7 @@
 mod build;
 mod dkim;
 mod mistakes;
+mod preflight;
 mod subscribers;
 
 use std::fs;

@@ -51,7 +51,7 @@ pub enum Command {
     /// Reads everything the way `serve` does, the database for damage too, and tells
     /// all faults at once with file and line. Exit code 1 when there is one; warnings
     /// do not count.
-    Check(Read),
+    Check(Check),
     /// Watch the archive, serve feeds and pages, send editions when they are due
     ///
     /// Runs until it is stopped; a stop finishes what is in hand. Under systemd it
@@ -311,6 +311,16 @@ pub enum Subscribers {
     /// With --history one JSON object a line: each subscription with its consents and
     /// every mail, then each address that must not be mailed.
     Export(Export),
+}
+
+/// `check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Follow the links of posts that may still be mailed, and tell those that lead nowhere
+    #[arg(long)]
+    pub links: bool,
+    #[command(flatten)]
+    pub read: Read,
 }
 
 /// `subscribers import`

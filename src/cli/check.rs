@@ -1,13 +1,13 @@
 //! `check`: every fault of settings, posts and templates, before readers see it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::Path;
 
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::arguments::Read;
+use super::arguments::{self, Read};
 use super::{Failure, Stage, failure, output};
 use crate::app;
 use crate::archive::remote::{self, Fetched};
@@ -16,11 +16,12 @@ use crate::domain::directives::Reach;
 use crate::domain::post::Access;
 use crate::domain::time::Span;
 use crate::domain::{Entry, Fault, Timestamp};
-use crate::fetch::Known;
+use crate::fetch::{FetchError, Known};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::system;
 use crate::transport::dkim::Signer;
+use crate::views::preflight;
 
 /// What a check found.
 #[derive(Default)]
@@ -29,6 +30,8 @@ struct Findings {
     warnings: Vec<Fault>,
     posts: Option<Posts>,
     site: About,
+    /// Where posts that may still be mailed lead, each with the first post that leads there.
+    leads: BTreeMap<String, String>,
 }
 
 /// How many posts there are, by what becomes of them.
@@ -67,14 +70,19 @@ impl Posts {
 }
 
 /// Reads everything the way `serve` does and tells what is wrong.
-pub fn run(read: &Read, stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
+pub fn run(options: &arguments::Check, stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
     let mut findings = Findings::default();
     match stage.settings() {
-        Ok(settings) => examine(&settings, &mut findings),
+        Ok(settings) => {
+            examine(&settings, &mut findings);
+            if options.links {
+                links(&settings, &mut findings);
+            }
+        }
         Err(Failure::Settings(faults)) => findings.errors = faults,
         Err(other) => return Err(other),
     }
-    tell(&findings, read, out)?;
+    tell(&findings, &options.read, out)?;
     if findings.errors.is_empty() { Ok(()) } else { Err(Failure::Problems) }
 }
 
@@ -96,6 +104,25 @@ fn examine(settings: &Settings, findings: &mut Findings) {
         Err(fault) => findings.errors.push(fault),
     }
     feeds(settings, findings);
+}
+
+/// Whether a post may still go into an edition: of those older than `archive.max_age` none does.
+fn may_be_mailed(entry: &Entry, settings: &Settings, now: Timestamp) -> bool {
+    entry.send.reach.is_mailed() && (entry.draft || entry.date > now.minus(settings.archive.max_age))
+}
+
+/// Follows every link once. A server that only keeps machines out is no fault of the link.
+fn links(settings: &Settings, findings: &mut Findings) {
+    let fetcher = app::fetcher(settings);
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    for (url, place) in &findings.leads {
+        let reason = match runtime.block_on(fetcher.feed(url, &Known::default())) {
+            Ok(answer) if matches!(answer.status, 404 | 410) => format!("{url} leads nowhere: {}", answer.status),
+            Ok(_) | Err(FetchError::Large) => continue,
+            Err(error) => format!("{url} cannot be reached: {error}"),
+        };
+        findings.warnings.push(Fault::new(place.as_str(), reason));
+    }
 }
 
 /// Reads every remote feed as it is now; nothing is remembered of it.
@@ -145,7 +172,15 @@ fn posts(archive: &Archive, settings: &Settings, findings: &mut Findings) {
     findings.errors.extend(scan.faults.into_iter().map(at_home));
     findings.warnings.extend(scan.warnings.into_iter().map(at_home));
     let mut posts = Posts::default();
-    scan.read.iter().for_each(|read| posts.add(&read.entry, now));
+    for entry in scan.read.iter().map(|read| &read.entry) {
+        posts.add(entry, now);
+        if may_be_mailed(entry, settings, now) {
+            let warn = |reason| at_home(Fault::new(entry.path.as_str(), reason));
+            findings.warnings.extend(preflight::of_post(entry).into_iter().map(warn));
+            let place = at_home(Fault::new(entry.path.as_str(), "")).place;
+            findings.leads.extend(preflight::addresses(entry).into_iter().map(|url| (url, place.clone())));
+        }
+    }
     if is_empty {
         let reason = format!("there is no post in the folder {}", settings.archive.path.display());
         let help = "is it the right one? posts are Markdown and HTML files: postroom config explain archive.include";

@@ -22,7 +22,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "  postroom init                  beside the posts of a blog
   postroom init /etc/postroom --archive /srv/blog/posts",
     ),
-    ("postroom check", "  postroom check\n  postroom check --json | jq .errors"),
+    ("postroom check", "  postroom check\n  postroom check --links\n  postroom check --json | jq .errors"),
     ("postroom serve", "  postroom serve\n  postroom --config /etc/postroom/postroom.toml serve"),
     ("postroom build", "  postroom build --out public"),
     (

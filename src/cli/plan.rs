@@ -15,6 +15,8 @@ use crate::domain::time::Span;
 use crate::domain::{Cadence, Entry, Newsletter, Post, Timestamp};
 use crate::tasks::compose::{self, Plan, Wanted};
 use crate::tasks::ingest;
+use crate::views::mail::Mail;
+use crate::views::preflight;
 
 /// Shows every edition to come, soonest first.
 pub fn run(options: &arguments::Plan, stage: &Stage, out: &mut dyn Write) -> Result<(), Failure> {
@@ -127,11 +129,23 @@ fn text(ctx: &Context, plans: &[Plan<'_>], out: &mut dyn Write) -> Result<(), Fa
                 vec![date, post.entry.title.clone(), orders(&post.entry)]
             };
             output::table(out, "    ", &variant.posts.iter().map(row).collect::<Vec<_>>())?;
+            told(&compose::render(ctx, plan, variant, 0), out)?;
         }
         slow(plan, out)?;
         if let Some(reason) = &plan.held {
             writeln!(out, "  it will wait for you: {}", output::plain(reason))?;
         }
+    }
+    Ok(())
+}
+
+/// What is to be said of a mail before it leaves.
+pub fn told(mail: &Mail, out: &mut dyn Write) -> Result<(), Failure> {
+    for said in preflight::of_mail(mail) {
+        writeln!(out, "    {said}")?;
+    }
+    if let Some(reason) = compose::too_large(mail) {
+        writeln!(out, "    it will wait for you: {reason}")?;
     }
     Ok(())
 }

@@ -121,6 +121,7 @@ fn variants(ctx: &Context, plan: &Plan<'_>, number: i64, out: &mut dyn Write) ->
             output::size(mail.encoded()),
             output::size(mail.text.len())
         )?;
+        plan::told(&mail, out)?;
         largest = largest.max(mail.encoded());
     }
     plan::slow(plan, out)?;

@@ -138,11 +138,12 @@ impl OwnWords {
     }
 }
 
-/// The operator's logo above the first heading, which is its name when pictures are blocked.
+/// The operator's logo above the first heading.
 pub fn logo(site: &SiteModel) -> Markup {
     html! {
         @if let Some(logo) = &site.style.picture {
-            img src=(format!("{}{}", site.public_url, logo.path)) alt=(site.title) width=(logo.width) height=(logo.height)
+            // Its name stands below it in words.
+            img src=(format!("{}{}", site.public_url, logo.path)) alt="" width=(logo.width) height=(logo.height)
                 style=(site.style.logo);
         }
     }

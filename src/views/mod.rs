@@ -13,6 +13,7 @@
 //! | [`body`] | a full post made fit for mail |
 //! | [`direction`] | which way a text reads |
 //! | [`field`] | what differs from copy to copy of a frozen mail |
+//! | [`preflight`] | what inboxes would hold against a post or a mail |
 //! | [`samples`] | a sample of every mail |
 //! | [`pages`] | the pages readers see |
 
@@ -28,6 +29,7 @@ pub mod mail;
 pub mod model;
 pub mod pages;
 pub mod plural;
+pub mod preflight;
 pub mod samples;
 pub mod sheet;
 pub mod style;

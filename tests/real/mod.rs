@@ -14,6 +14,7 @@ mod browser;
 mod crash;
 mod demo;
 mod editions;
+mod inbox;
 mod postfix;
 mod readers;
 mod service;
