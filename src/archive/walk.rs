@@ -99,7 +99,9 @@ const UNFINISHED: &[&str] = &["bak", "crdownload", "orig", "part", "rej", "swo",
 pub(super) fn walk(root: &Path, filter: &Filter, is_content: &dyn Fn(&str) -> bool) -> Result<Walk, Fault> {
     let mut walk = Walk::default();
     let mut strangers = BTreeMap::<String, usize>::new();
-    let entries = WalkDir::new(root).max_depth(MAX_DEPTH + 1).sort_by_file_name().into_iter();
+    // Of one folder each, so that their paths differ where their names do.
+    let by_name = |a: &DirEntry, b: &DirEntry| a.path().as_os_str().cmp(b.path().as_os_str());
+    let entries = WalkDir::new(root).max_depth(MAX_DEPTH + 1).sort_by(by_name).into_iter();
     for entry in entries.filter_entry(|e| e.depth() == 0 || !is_special(e)) {
         match entry {
             Ok(entry) => {
