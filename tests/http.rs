@@ -1,8 +1,11 @@
 //! The router as a browser, a mail program, a scanner and an attacker meet it.
 
+mod abuse;
 mod choosing;
+mod embedding;
 mod house;
 mod leaving;
+mod members;
 mod moving;
 mod own_data;
 mod private;
@@ -59,6 +62,29 @@ async fn lists_follow_the_posts() {
     assert!(archive.contains("The first, put right") && !archive.contains("The second post"), "{archive}");
     assert_eq!(house.get("/posts/two").await.status, 410);
     assert_eq!(house.get("/posts/three").await.status, 404);
+}
+
+#[tokio::test]
+async fn titles_are_searched_and_what_was_searched_for_is_shown_in_its_field_alone() {
+    let house = House::new().await;
+    house.posts(&[("one", "Ärger with the linker"), ("two", "A linker script"), ("three", "On <b>tags</b>")]).await;
+    let found = house.get("/archive?q=LINKER+%C3%A4rger").await;
+    assert!(found.body.contains("Ärger with") && !found.body.contains("A linker script"), "{}", found.body);
+    assert!(found.body.contains("1 post has these words in its title.") && found.body.contains("content=\"noindex\""));
+    assert!(house.get("/archive?q=linker").await.body.contains("2 posts have"));
+    let none = house.get("/archive?q=%3Cscript%3E%22onload").await.body;
+    assert!(none.contains("No title has all of these words.") && !none.contains("<script"), "{none}");
+    assert!(none.contains("value=\"&lt;script&gt;&quot;onload\""), "{none}");
+    let all = house.get("/archive?q=+&x=1").await.body;
+    assert!(all.contains("A linker script") && all.contains("rel=\"canonical\""));
+    let long = house.get(&format!("/archive?q={}", "zebra".repeat(5_000))).await;
+    assert_eq!(long.status, 200);
+    assert!(long.body.len() < 10_000);
+    assert!(
+        house.get("/none").await.body.contains("action=\"/archive\""),
+        "a page that is not there offers the search"
+    );
+    assert_eq!(house.ask("GET", "/archive?q=%ff%fe", &[], "").await.status, 200);
 }
 
 #[tokio::test]

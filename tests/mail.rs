@@ -222,6 +222,7 @@ fn large(posts: usize, summary: usize) -> EditionMail {
         language: None,
         authors: Vec::new(),
         reply_url: None,
+        opens: None,
     };
     EditionMail {
         site: SiteModel {

@@ -53,6 +53,19 @@ impl Address {
         self.0.to_lowercase()
     }
 
+    /// The inbox behind the address, as providers make many addresses of one: what
+    /// follows a plus sign is no part of it, and at Gmail dots are none either.
+    /// Good for counting, not for sending.
+    pub fn inbox(&self) -> String {
+        let key = self.key();
+        let (local, domain) = key.rsplit_once('@').unwrap_or((&key, ""));
+        let local = local.split_once('+').map_or(local, |(before, _)| before);
+        match domain {
+            "gmail.com" | "googlemail.com" => format!("{}@gmail.com", local.replace('.', "")),
+            _ => format!("{local}@{domain}"),
+        }
+    }
+
     /// What a page or a log may show: `j***@example.com`.
     pub fn masked(&self) -> String {
         let first = self.0.chars().next().unwrap_or('*');
@@ -69,6 +82,15 @@ impl std::fmt::Display for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_addresses_of_one_inbox_are_one() {
+        let inbox = |text: &str| Address::parse(text).unwrap().inbox();
+        for alias in ["j.a.n.e@gmail.com", "JANE+news@gmail.com", "jane@googlemail.com", "ja.ne+a+b@GoogleMail.com"] {
+            assert_eq!(inbox(alias), "jane@gmail.com", "{alias}");
+        }
+        assert_eq!(inbox("jane.doe+x@example.com"), "jane.doe@example.com");
+    }
 
     #[test]
     fn the_domain_is_folded_and_the_local_part_is_kept() {

@@ -133,7 +133,7 @@ pub async fn dress(State(web): State<Shared>, request: Request, next: Next) -> R
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let (method, path) = (request.method().clone(), request.uri().path());
     let secret = ["/s/", "/confirm/", "/private/"].iter().any(|prefix| path.starts_with(prefix));
-    let is_json = intake::is_json(request.headers());
+    let is_json = intake::wants_json(request.headers());
     let mut response = next.run(request).await;
     let status = response.status();
     if (status.is_client_error() || status.is_server_error()) && response.extensions().get::<Whole>().is_none() {

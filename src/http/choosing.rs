@@ -42,10 +42,7 @@ pub async fn preferences(State(web): State<Shared>, Path(token): Path<String>) -
     let (subscription, newsletter) = open_both(&web, Purpose::Manage, &token).await?;
     match subscription.status {
         Status::Active => choices(&web, &subscription, newsletter, &token, Said::Nothing).await,
-        Status::Unsubscribed => {
-            let leave = web.path_of(Purpose::Unsubscribe, subscription.id);
-            left(&web, &subscription, newsletter, leave.trim_end_matches("/unsubscribe")).await
-        }
+        Status::Unsubscribed => left(&web, &subscription, newsletter, &web.leave_path(subscription.id)).await,
         Status::Pending => Err(Failure::Link(Broken::Ended)),
     }
 }
@@ -133,7 +130,7 @@ pub async fn choices(
     said: Said<'_>,
 ) -> Answer {
     let (address, action) = (subscription.address.masked(), format!("/s/{token}"));
-    let leave = web.path_of(Purpose::Unsubscribe, subscription.id);
+    let leave = web.leave_path(subscription.id) + "/unsubscribe";
     let own_feed = private::addresses(web, subscription.id).await?;
     let site = web.site();
     let model = Preferences {

@@ -111,6 +111,12 @@ pub fn is_json(headers: &HeaderMap) -> bool {
     media_type(headers) == "application/json"
 }
 
+/// Whether a program asks, which is told in JSON: it sends some, or asks for it.
+pub fn wants_json(headers: &HeaderMap) -> bool {
+    let mut accepts = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    is_json(headers) || accepts.any(|value| value.contains("application/json"))
+}
+
 fn media_type(headers: &HeaderMap) -> String {
     let value = headers.get(CONTENT_TYPE).map(HeaderValue::to_str);
     let whole = value.and_then(Result::ok).unwrap_or_default();

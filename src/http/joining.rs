@@ -10,16 +10,20 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::answer::{Answer, Failure, document, page, public_page};
-use super::intake::{Intake, is_json};
+use super::intake::{Intake, is_json, wants_json};
 use super::reading::line;
 use super::{Shared, Web, cookies};
 use crate::domain::subscription::{Consent, ConsentAct, Status, Subscription};
+use crate::domain::time::Span;
 use crate::domain::token::{CONFIRM_WITHIN, Purpose};
-use crate::domain::{Address, Cadence, Newsletter};
+use crate::domain::{Address, Cadence, Newsletter, Timestamp};
 use crate::store::Subscribe;
 use crate::views::pages::confirm::{self as confirm_pages, Broken, Confirm, Welcome};
 use crate::views::pages::faults::Fault;
-use crate::views::pages::form::{self as form_pages, Form, FormFault, Sent, TRAP};
+use crate::views::pages::form::{self as form_pages, Form, FormFault, SINCE, Sent, TRAP};
+
+/// Nobody fills in a form in less.
+const QUICKEST: Span = Span::seconds(2);
 
 /// `/subscribe`
 pub async fn form(State(web): State<Shared>) -> Response {
@@ -48,6 +52,8 @@ struct Wish {
     newsletter: Option<String>,
     cadence: Option<String>,
     #[serde(skip)]
+    since: Option<i64>,
+    #[serde(skip)]
     is_trapped: bool,
 }
 
@@ -62,6 +68,7 @@ impl Wish {
             email: take("email").unwrap_or_default(),
             newsletter: take("newsletter"),
             cadence: take("cadence"),
+            since: take(SINCE).and_then(|seconds| seconds.parse().ok()),
             is_trapped: take(TRAP).is_some(),
         })
     }
@@ -72,6 +79,13 @@ impl Wish {
             (None, [only]) => Some(only),
             (None, _) => None,
         }
+    }
+
+    /// Whether the page was looked at for less time than a person needs.
+    /// Forms of other sites say nothing of it.
+    fn is_quick(&self, now: Timestamp) -> bool {
+        let shown = |since: i64| now.0.div_euclid(1_000).saturating_sub(since);
+        self.since.is_some_and(|since| (0..QUICKEST.0 / 1_000).contains(&shown(since)))
     }
 
     /// All three parts, or everything that is wrong.
@@ -116,9 +130,12 @@ pub async fn subscribe_to(State(web): State<Shared>, Path(id): Path<String>, int
 /// mail, and only they.
 async fn ask(web: &Web, offered: &[Newsletter], intake: &Intake) -> Answer {
     let now = web.ctx.now();
-    let as_json = is_json(&intake.headers);
+    let as_json = wants_json(&intake.headers);
     let wish = Wish::read(intake)?;
     web.take_try(intake)?;
+    if wish.is_quick(now) {
+        return Ok(refused(web, offered, &wish, &[FormFault::Quick], as_json));
+    }
     let (address, newsletter, cadence) = match wish.check(offered) {
         Ok(parts) => parts,
         Err(faults) => return Ok(refused(web, offered, &wish, &faults, as_json)),
@@ -127,13 +144,16 @@ async fn ask(web: &Web, offered: &[Newsletter], intake: &Intake) -> Answer {
         return Ok(accepted(web, &address, as_json));
     }
     let for_whom = address.clone();
+    if !web.aliases.admit(&address, now) {
+        return Ok(accepted(web, &address, as_json));
+    }
     let request = Subscribe {
         address,
         newsletter: newsletter.id.clone(),
         cadence,
         consent: Consent {
             act: ConsentAct::Asked,
-            source: if as_json { "api" } else { "form" }.to_owned(),
+            source: if is_json(&intake.headers) { "api" } else { "form" }.to_owned(),
             words: form_pages::consent(&web.site(), newsletter, cadence),
             network: intake.client().map(|client| client.to_string()),
         },
@@ -166,6 +186,7 @@ fn refused(web: &Web, offered: &[Newsletter], wish: &Wish, faults: &[FormFault],
         newsletter: wish.chosen_newsletter(offered).map(|newsletter| newsletter.id.as_str()),
         cadence: wish.cadence.as_deref().and_then(|word| word.parse().ok()),
         email: &wish.email,
+        since: wish.since,
         faults,
     };
     page(422, form_pages::subscribe(&site, &model).into_string())
@@ -244,7 +265,7 @@ pub async fn confirm(State(web): State<Shared>, Path(token): Path<String>, intak
 async fn welcome(web: &Web, subscription: &Subscription, newsletter: &Newsletter, is_new: bool) -> Answer {
     let latest = web.ctx.store.latest_edition(&newsletter.id, web.ctx.now()).await?;
     let latest = latest.and_then(|edition| line(web, edition));
-    let (address, manage) = (subscription.address.masked(), web.path_of(Purpose::Manage, subscription.id));
+    let (address, manage) = (subscription.address.masked(), web.manage_path(subscription.id));
     let manage = is_new.then_some(manage.as_str());
     let model =
         Welcome { address: &address, newsletter, cadence: subscription.cadence, manage, latest: latest.as_ref() };

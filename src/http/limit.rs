@@ -20,6 +20,11 @@ pub enum Network {
     V6([u8; 6]),
 }
 
+impl Network {
+    /// Stands for all of them together.
+    pub const ALL: Self = Self::V4([0; 3]);
+}
+
 impl From<IpAddr> for Network {
     fn from(address: IpAddr) -> Self {
         match address.to_canonical() {

@@ -5,9 +5,11 @@
 //! logged but its matched route: paths carry tokens. Links are built from the
 //! settings alone, never from `Host`.
 
+mod aliases;
 mod answer;
 mod choosing;
 mod cookies;
+mod embedding;
 mod following;
 mod health;
 mod intake;
@@ -15,6 +17,7 @@ mod joining;
 mod leaving;
 mod library;
 mod limit;
+mod members;
 mod moving;
 mod own_data;
 mod patience;
@@ -28,12 +31,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
+use url::Url;
 
 use crate::context::Context;
 use crate::domain::newsletter::Newsletter;
 use crate::domain::time::Span;
 use crate::domain::token::{Purpose, Token};
 use crate::feeds::{Asset, SITEMAP_PATH};
+use crate::views::embed;
 use crate::views::pages::Site;
 use crate::views::style::LOGOS;
 
@@ -44,9 +49,13 @@ pub use server::serve;
 struct Web {
     ctx: Arc<Context>,
     tries: limit::Limiter,
+    all_tries: limit::Limiter,
+    aliases: aliases::Aliases,
     polls: limit::Limiter,
     library: library::Library,
     files: Vec<(&'static str, Asset)>,
+    /// The operator's own site, as browsers name it.
+    site_origin: String,
 }
 
 type Shared = Arc<Web>;
@@ -61,6 +70,8 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/topics/{topic}", get(reading::topic))
         .route("/authors/{author}", get(reading::author))
         .route("/posts/{slug}", get(reading::post))
+        .route(embedding::REST, get(embedding::rest))
+        .route("/posts/{slug}/link", post(members::ask))
         .route("/editions", get(reading::editions))
         .route("/editions/{number}", get(reading::edition))
         .route("/feeds", get(following::feeds))
@@ -69,12 +80,15 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/page.css", get(following::file))
         .route("/icon.svg", get(following::file))
         .route("/robots.txt", get(following::file))
+        .route("/embed.js", get(following::file))
         .route("/subscribe", get(joining::form).post(joining::subscribe))
         .route("/subscribe/sent", get(joining::sent))
         .route("/subscribe/{newsletter}", get(joining::form_of).post(joining::subscribe_to))
         .route("/confirm/{token}", get(joining::question).post(joining::confirm))
         .route("/s/{token}", get(choosing::preferences).post(choosing::save))
         .route("/s/{token}/feed", post(private::manage))
+        .route("/s/{token}/read", get(members::enter))
+        .route("/s/{token}/read/{slug}", get(members::enter))
         .route("/s/{token}/address", post(moving::ask))
         .route("/s/{token}/move", get(moving::question).post(moving::act))
         .route("/s/{token}/data", get(own_data::question).post(own_data::download))
@@ -86,6 +100,7 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/readyz", get(health::ready))
         .fallback(answer::unknown)
         .layer(from_fn_with_state(Arc::clone(&web), answer::dress))
+        .layer(from_fn_with_state(Arc::clone(&web), embedding::lend))
         .with_state(web)
 }
 
@@ -118,15 +133,22 @@ impl Web {
         let logo = ctx.looks.mail.picture.as_ref().zip(ctx.looks.logo.as_ref());
         let logo = logo.and_then(|(logo, (kind, bytes))| Some((logo.path, Asset::new(kind, bytes.clone(), now).ok()?)));
         let robots = file("/robots.txt", "text/plain; charset=utf-8", &robots(&ctx.settings.http.public_url));
+        let script = embed::script(&ctx.words, &ctx.settings.site.title, &ctx.settings.http.public_url);
+        let script = file("/embed.js", "text/javascript; charset=utf-8", &script);
+        let site_origin = Url::parse(&ctx.settings.site.url).map(|url| url.origin().ascii_serialization());
         Self {
             ctx,
             // Twenty tries an hour: a household or an office signing up, not a machine.
             tries: limit::Limiter::new(20, Span::minutes(3)),
+            // All networks together: far more than a good day brings, and what a mail server bears.
+            all_tries: limit::Limiter::new(600, Span::seconds(5)),
+            aliases: aliases::Aliases::default(),
             // A reader asks once an hour or less; a service that reads for a whole city, for every
             // feed of the site, stays far below. Once a second, on and on, is a mistake.
             polls: limit::Limiter::lenient(1_000, Span::seconds(5)),
             library: library::Library::default(),
-            files: [css, icon, robots, logo].into_iter().flatten().collect(),
+            files: [css, icon, robots, logo, script].into_iter().flatten().collect(),
+            site_origin: site_origin.unwrap_or_default(),
         }
     }
 
@@ -154,26 +176,26 @@ impl Web {
         self.newsletters().iter().find(|newsletter| newsletter.id == id)
     }
 
-    /// Takes one of the tries of the network a request came from.
+    /// Takes one of the tries of the network a request came from, and of those of all networks.
     fn take_try(&self, intake: &intake::Intake) -> Result<(), answer::Failure> {
-        match intake.client() {
-            Some(client) => {
-                self.tries.take(limit::Network::from(client), self.ctx.now()).map_err(answer::Failure::TooMany)
-            }
-            None => Ok(()),
-        }
+        let Some(client) = intake.client() else { return Ok(()) };
+        let now = self.ctx.now();
+        let taken = self.tries.take(limit::Network::from(client), now);
+        taken.and_then(|()| self.all_tries.take(limit::Network::ALL, now)).map_err(answer::Failure::TooMany)
     }
 
-    /// The path of a page behind a fresh token.
-    fn path_of(&self, purpose: Purpose, subscription: i64) -> String {
-        let token = self.ctx.keys.seal(purpose, Token { subscription, issued: self.ctx.now() });
-        match purpose {
-            Purpose::Confirm => format!("/confirm/{token}"),
-            Purpose::Manage => format!("/s/{token}"),
-            Purpose::Unsubscribe => format!("/s/{token}/unsubscribe"),
-            Purpose::Feed => format!("/private/{token}"),
-            Purpose::Move => format!("/s/{token}/move"),
-        }
+    /// The path of a subscription's preferences, with a fresh token.
+    fn manage_path(&self, subscription: i64) -> String {
+        format!("/s/{}", self.fresh(Purpose::Manage, subscription))
+    }
+
+    /// The path under which a subscription ends, with a fresh token.
+    fn leave_path(&self, subscription: i64) -> String {
+        format!("/s/{}", self.fresh(Purpose::Unsubscribe, subscription))
+    }
+
+    fn fresh(&self, purpose: Purpose, subscription: i64) -> String {
+        self.ctx.keys.seal(purpose, Token { subscription, issued: self.ctx.now() })
     }
 }
 

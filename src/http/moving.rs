@@ -77,6 +77,6 @@ pub async fn act(State(web): State<Shared>, Path(token): Path<String>, intake: I
     let moved = web.ctx.store.move_to(&subscription, &to, &consent, expire, site.now).await?;
     let moved = moved.ok_or(Failure::Link(Broken::Ended))?;
     web.ctx.wake.outbox.notify_one();
-    let manage = web.path_of(Purpose::Manage, moved.id);
+    let manage = web.manage_path(moved.id);
     Ok(page(200, moving_pages::done(&site, &new, &manage).into_string()))
 }

@@ -1,11 +1,13 @@
 //! Pages that are only read.
 
 use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Uri};
 
 use super::answer::{Answer, Failure, open_policy, public_page};
 use super::library::is_on_pages;
-use super::{Shared, Web};
+use super::{Shared, Web, members};
 use crate::domain::edition::{Edition, State as EditionState};
+use crate::domain::post::Access;
 use crate::feeds::Kind;
 use crate::store::Found;
 use crate::views::pages::editions::{self as edition_pages, EditionLine};
@@ -27,13 +29,32 @@ pub async fn home(State(web): State<Shared>) -> Answer {
     Ok(public_page(post_pages::home(&site, latest, &Form::new(web.newsletters())).into_string()))
 }
 
-/// `/archive`
-pub async fn archive(State(web): State<Shared>) -> Answer {
+/// The longest search, in characters.
+const LONGEST_SEARCH: usize = 100;
+
+/// `/archive`, `/archive?q=WORDS`
+pub async fn archive(State(web): State<Shared>, uri: Uri) -> Answer {
     let site = web.site();
     let shelves = web.library.shelves(&web.ctx, site.now).await?;
+    let mut fields = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    if let Some((_, query)) = fields.find(|(name, value)| name == "q" && !value.trim().is_empty()) {
+        let query: String = query.trim().chars().take(LONGEST_SEARCH).collect();
+        return Ok(public_page(post_pages::found(&site, &query, &search(&shelves.posts, &query)).into_string()));
+    }
     let topics = shelves.catalogue.shelves.iter().filter(|shelf| shelf.kind == Kind::Topic);
     let topics: Vec<_> = topics.map(|shelf| (shelf.name.clone(), address_of(&shelf.folder))).collect();
     Ok(public_page(post_pages::archive(&site, &shelves.posts, &topics).into_string()))
+}
+
+/// The posts with all words of a query in their titles, whatever the case.
+fn search(posts: &[PostLine], query: &str) -> Vec<PostLine> {
+    let query = query.to_lowercase();
+    let words: Vec<&str> = query.split_whitespace().collect();
+    let has_all = |post: &&PostLine| {
+        let title = post.title.to_lowercase();
+        words.iter().all(|word| title.contains(word))
+    };
+    posts.iter().filter(has_all).cloned().collect()
 }
 
 /// `/archive/2026`
@@ -73,13 +94,19 @@ pub fn address_of(path: &str) -> String {
     path.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
-/// `/posts/SLUG`
-pub async fn post(State(web): State<Shared>, Path(slug): Path<String>) -> Answer {
+/// `/posts/SLUG`: a post for subscribers in full where the browser is known for one's.
+pub async fn post(State(web): State<Shared>, Path(slug): Path<String>, headers: HeaderMap) -> Answer {
     let site = web.site();
     match web.ctx.store.post_by_slug(&slug, site.now).await? {
         Found::Post(post) => {
-            let mut response = public_page(post_pages::post(&site, &post).into_string());
+            let is_open = post.entry.access == Access::Public;
+            let whole = is_open || members::is_reader(&web, &headers).await?;
+            let html = post_pages::post(&site, &post, whole, &Form::new(web.newsletters())).into_string();
+            let mut response = public_page(html);
             open_policy(&mut response, "'self'");
+            if !is_open {
+                members::keep_private(&mut response);
+            }
             Ok(response)
         }
         Found::Gone => Err(Failure::Page(Fault::PostRemoved)),

@@ -10,6 +10,12 @@ use crate::domain::{Address, Timestamp};
 /// One mail of a kind a day to one address, however often somebody types it.
 const MAIL_INTERVAL: Span = Span::hours(24);
 
+/// Whoever does not confirm is asked this often within that time, and no more.
+const ASKED_AT_MOST: (i64, Span) = (3, Span::days(30));
+
+/// One link to read an hour: whoever asks again may have lost it.
+const LINK_INTERVAL: Span = Span::hours(1);
+
 impl Store {
     /// Queues the mail that tells a reader they have left: a button can be
     /// pressed by whoever a mail was passed on to.
@@ -19,6 +25,33 @@ impl Store {
     pub async fn say_goodbye(&self, subscription: i64, expires: Span, now: Timestamp) -> Result<()> {
         let mut tx = self.begin().await?;
         queue_mail(&mut tx, Kind::Goodbye, subscription, None, expires, now).await?;
+        self.commit(tx).await
+    }
+
+    /// Queues the mail with a link to read on the web, for an address with an
+    /// active subscription; one an hour.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn send_reading_link(&self, to: &Address, expires: Span, now: Timestamp) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO deliveries (kind, subscription_id, state, attempts, uncertain, not_before, expires, created)
+             SELECT $1, MIN(s.id), 'queued', 0, 0, $2, $3, $2
+             FROM subscriptions s JOIN subscribers r ON r.id = s.subscriber_id
+             WHERE r.address_key = $4 AND s.status = 'active'
+                AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_key = $4)
+                AND NOT EXISTS (SELECT 1 FROM subscriptions o JOIN deliveries d ON d.subscription_id = o.id
+                    WHERE o.subscriber_id = r.id AND d.kind = $1 AND d.created > $5)
+             GROUP BY r.id",
+        )
+        .bind(Kind::Reading.as_str())
+        .bind(now.0)
+        .bind(now.plus(expires).0)
+        .bind(to.key())
+        .bind(now.minus(LINK_INTERVAL).0)
+        .execute(&mut *tx)
+        .await?;
         self.commit(tx).await
     }
 }
@@ -48,7 +81,11 @@ pub(super) async fn queue_mail(
             AND ($6 IS NOT NULL OR NOT EXISTS (SELECT 1 FROM subscriptions o JOIN deliveries d ON d.subscription_id = o.id
                 WHERE o.subscriber_id = s.subscriber_id AND (o.id = s.id OR $1 = 'confirm') AND d.kind = $1
                 AND d.state NOT IN ('refused', 'suppressed', 'expired', 'cancelled')
-                AND d.created > $5 AND d.created > COALESCE(o.confirmed, 0)))",
+                AND d.created > $5 AND d.created > COALESCE(o.confirmed, 0)))
+            AND ($1 <> 'confirm' OR $7 > (SELECT COUNT(*) FROM subscriptions o
+                JOIN deliveries d ON d.subscription_id = o.id
+                WHERE o.subscriber_id = s.subscriber_id AND d.kind = $1 AND d.created > $8
+                    AND d.created > COALESCE(o.confirmed, 0)))",
     )
     .bind(kind.as_str())
     .bind(now.0)
@@ -56,6 +93,8 @@ pub(super) async fn queue_mail(
     .bind(subscription)
     .bind(now.minus(MAIL_INTERVAL).0)
     .bind(to.map(Address::as_str))
+    .bind(ASKED_AT_MOST.0)
+    .bind(now.minus(ASKED_AT_MOST.1).0)
     .execute(&mut **tx)
     .await?;
     Ok(())

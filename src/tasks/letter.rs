@@ -20,7 +20,9 @@ use crate::transport::{Content, Envelope, Message};
 use crate::views::field::{self, Values};
 use crate::views::letter;
 use crate::views::mail::Mail;
-use crate::views::model::{AlreadyMail, ConfirmMail, GoodbyeMail, MovedMail, MovingMail, TestMail, WelcomeMail};
+use crate::views::model::{
+    AlreadyMail, ConfirmMail, GoodbyeMail, MovedMail, MovingMail, ReadingMail, TestMail, WelcomeMail,
+};
 
 /// Variants kept in memory: an edition rarely has more than two.
 const KEPT: usize = 16;
@@ -140,6 +142,7 @@ async fn transactional(ctx: &Context, leased: &Leased) -> anyhow::Result<Mail> {
             let (address, subscribe_url) = (subscription.address.masked(), ctx.public("/subscribe"));
             letter::moved(&ctx.words, &MovedMail { site, address, subscribe_url })
         }
+        Kind::Reading => letter::reading(&ctx.words, &ReadingMail { site, read_url: manage_url + "/read" }),
         Kind::Goodbye => {
             let undo_until = subscription.unsubscribed.unwrap_or(leased.created).plus(UNDO);
             let mail = GoodbyeMail { site, newsletter: title, unsubscribe_url, undo_until };

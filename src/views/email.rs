@@ -100,6 +100,13 @@ fn post(words: &Words, sheet: &Sheet, row: &Row) -> Markup {
                 }
                 @if let (Look::Full, Some(body)) = (row.look, &row.body) {
                     div class="x" style="padding-top:16px" { (PreEscaped(&body.html)) }
+                    @if let Some(end) = &post.opens {
+                        p style="margin:16px 0 0" {
+                            a class="a" href={ (Field::Manage.mark()) (end) } style=(sheet.style().link) {
+                                (words.say("mail.post.opens", &[]))
+                            }
+                        }
+                    }
                     @if let Some(url) = &post.reply_url {
                         p style="margin:16px 0 0" {
                             a class="a" href=(url) style=(sheet.style().link) { (words.say("mail.post.reply", &[])) }

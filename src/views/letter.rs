@@ -6,7 +6,9 @@ use maud::{Markup, PreEscaped, html};
 use super::field::line;
 use super::frame::{Frame, Holds, OwnWords, logo, rule, sender, sender_line};
 use super::mail::Mail;
-use super::model::{AlreadyMail, ConfirmMail, GoodbyeMail, MovedMail, MovingMail, SiteModel, TestMail, WelcomeMail};
+use super::model::{
+    AlreadyMail, ConfirmMail, GoodbyeMail, MovedMail, MovingMail, ReadingMail, SiteModel, TestMail, WelcomeMail,
+};
 use super::sheet::{PREHEADER, SUBJECT, shorten};
 use super::style::Style;
 use super::text::RULE;
@@ -135,6 +137,22 @@ pub fn goodbye(words: &Words, mail: &GoodbyeMail) -> Mail {
     ];
     let subject = words.say("mail.goodbye.subject", &[("site", &site.title)]);
     Letter { words, site, subject, heading: words.say("mail.goodbye.heading", &[]), blocks }.write()
+}
+
+/// A link to read on the web.
+pub fn reading(words: &Words, mail: &ReadingMail) -> Mail {
+    let site = mail.site.cleaned();
+    let blocks = vec![
+        Block::Say(words.say("mail.reading.what", &[("site", &site.title)])),
+        Block::Button(
+            words.say("mail.reading.button", &[]),
+            line(&mail.read_url),
+            words.say("mail.confirm.address", &[]),
+        ),
+        Block::Say(words.say("mail.reading.nothing", &[])),
+    ];
+    let subject = words.say("mail.reading.subject", &[("site", &site.title)]);
+    Letter { words, site, subject, heading: words.say("mail.reading.heading", &[]), blocks }.write()
 }
 
 /// The operator's test mail.

@@ -2,7 +2,7 @@
 //! by a reader's inbox is shortened here instead, where it can say so.
 
 use super::email;
-pub use super::letter::{already, confirm, goodbye, moved, moving, test, welcome};
+pub use super::letter::{already, confirm, goodbye, moved, moving, reading, test, welcome};
 use super::model::{EditionMail, Extent};
 use super::sheet::{Look, Row, Sheet};
 use super::text;

@@ -22,6 +22,7 @@ pub mod body;
 pub mod dates;
 pub mod direction;
 pub mod email;
+pub mod embed;
 pub mod field;
 pub mod frame;
 pub mod letter;

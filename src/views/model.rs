@@ -108,6 +108,9 @@ pub struct PostItem {
     pub authors: Vec<String>,
     /// Where readers reply to this post: its comments, or a mail to its author.
     pub reply_url: Option<String>,
+    /// For subscribers alone: the end of the address under which theirs, in the
+    /// place of [`super::field::Field::Manage`], opens it in a browser.
+    pub opens: Option<String>,
 }
 
 /// Where readers reply to a post.
@@ -161,6 +164,8 @@ impl PostItem {
                 Reply::Comments(_) if is_unlinked => None,
                 reply => Some(reply.url(&entry.url, &entry.slug, &entry.title)),
             },
+            opens: Some(format!("/read/{}", super::pages::posts::encoded(&entry.slug)))
+                .filter(|_| entry.access == Access::Subscribers && !is_unlinked),
         }
     }
 
@@ -172,7 +177,9 @@ impl PostItem {
         match item.extent {
             _ if !post.entry.send.reach.is_in_feeds() => None,
             Extent::AsWished => Some(item),
-            Extent::Whole | Extent::Teaser => Some(Self { html: String::new(), extent: Extent::Teaser, ..item }),
+            Extent::Whole | Extent::Teaser => {
+                Some(Self { html: String::new(), extent: Extent::Teaser, opens: None, ..item })
+            }
         }
     }
 
@@ -289,6 +296,15 @@ pub struct GoodbyeMail {
     pub unsubscribe_url: String,
     /// Until when it does.
     pub undo_until: Timestamp,
+}
+
+/// A link to read on the web.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadingMail {
+    /// Where it comes from.
+    pub site: SiteModel,
+    /// Where it leads, with its token.
+    pub read_url: String,
 }
 
 /// The operator's `postroom test`.

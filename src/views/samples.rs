@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::field::{Values, fill};
 use super::mail::{self, Mail};
 use super::model::{
-    AlreadyMail, ConfirmMail, Content, EditionMail, Extent, GoodbyeMail, MovedMail, MovingMail, PostItem, SiteModel,
-    TestMail, WelcomeMail,
+    AlreadyMail, ConfirmMail, Content, EditionMail, Extent, GoodbyeMail, MovedMail, MovingMail, PostItem, ReadingMail,
+    SiteModel, TestMail, WelcomeMail,
 };
 use super::style::{LOGOS, Logo, Sheets, Style};
 use super::tokens::Accent;
@@ -41,7 +41,7 @@ impl Sample {
 }
 
 /// Every sample.
-pub const SAMPLES: [Sample; 19] = [
+pub const SAMPLES: [Sample; 20] = [
     Sample { name: "digest", about: "five posts, summaries", render: |w| mail::edition(w, &digest(w)) },
     Sample { name: "full", about: "one post, full text", render: |w| mail::edition(w, &full(w)) },
     Sample { name: "one", about: "one post, summary", render: |w| mail::edition(w, &one(w)) },
@@ -60,6 +60,7 @@ pub const SAMPLES: [Sample; 19] = [
     Sample { name: "moving", about: "confirm your new address", render: moving },
     Sample { name: "moved", about: "your address was changed", render: moved },
     Sample { name: "goodbye", about: "you have left", render: goodbye },
+    Sample { name: "reading", about: "a link to read on the web", render: reading },
     Sample { name: "test", about: "the operator's test", render: test },
 ];
 
@@ -110,6 +111,7 @@ fn post(title: &str, slug: &str, days: i64, minutes: u32, summary: &str) -> Post
         language: Some("en".into()),
         authors: vec!["Jane Doe".into()],
         reply_url: Some(format!("mailto:jane@example.org?subject=Re%3A%20{slug}")),
+        opens: None,
     }
 }
 
@@ -341,6 +343,10 @@ fn moving(words: &Words) -> Mail {
 fn moved(words: &Words) -> Mail {
     let (address, subscribe_url) = ("j***@example.net".into(), "https://news.example.org/subscribe".into());
     mail::moved(words, &MovedMail { site: site(words), address, subscribe_url })
+}
+
+fn reading(words: &Words) -> Mail {
+    mail::reading(words, &ReadingMail { site: site(words), read_url: manage() + "/read" })
 }
 
 fn goodbye(words: &Words) -> Mail {

@@ -164,6 +164,7 @@ fn cleaned(mail: &EditionMail) -> EditionMail {
         language: post.language.as_deref().map(line),
         authors: post.authors.iter().map(|author| line(author)).collect(),
         reply_url: post.reply_url.as_deref().map(line),
+        opens: post.opens.clone(),
     };
     EditionMail {
         site: mail.site.cleaned(),

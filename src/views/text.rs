@@ -66,6 +66,10 @@ fn post(words: &Words, sheet: &Sheet, row: &Row, number: &str) -> Vec<String> {
     if let (Look::Full, Some(body)) = (row.look, &row.body) {
         lines.extend([String::new(), body.text.clone()]);
     }
+    if let (Look::Full, Some(end)) = (row.look, &post.opens) {
+        lines.extend([String::new(), format!("{margin}{}:", words.say("mail.post.opens", &[]))]);
+        lines.push(format!("{margin}{}{end}", Field::Manage.mark()));
+    }
     if let Some(url) = &post.reply_url {
         if row.look == Look::Full {
             lines.push(String::new());

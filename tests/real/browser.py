@@ -66,6 +66,7 @@ def subscribe(page, base, inbox, address):
     heading(page, "Subscribe")
     page.get_by_label("Email address").fill(address)
     choose(page, "weekly")
+    page.wait_for_timeout(2500)  # A form filled in faster than that is a machine's.
     page.get_by_role("button", name="Subscribe").click()
     assert page.url == f"{base}/subscribe/sent", page.url
     heading(page, "Check your inbox")

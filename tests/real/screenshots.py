@@ -1,6 +1,6 @@
 """screenshots.py OUT CHROMIUM NAME=URL...: photographs pages and mails as readers see them.
 
-Each at 640 and 375 pixels, light and dark, into OUT/NAME-WIDTH-SCHEME.png, to be looked at by a person. What needs no
+Each at 1280, 640, 375 and 320 pixels, light and dark, into OUT/NAME-WIDTH-SCHEME.png, to be looked at by a person. What needs no
 person is judged here: exits 1, naming them all, when something is wider than the screen, asks another machine for
 anything, complains on the console, or has the background of the other scheme.
 
@@ -138,7 +138,7 @@ def judge(browser):
     out = pathlib.Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
     subjects = [pair.split("=", 1) for pair in sys.argv[3:]]
-    looks = [(width, scheme) for width in (640, 375) for scheme in ("light", "dark")]
+    looks = [(width, scheme) for width in (1280, 640, 375, 320) for scheme in ("light", "dark")]
     return [fault for look in looks for fault in shoot(browser, out, subjects, *look)]
 
 

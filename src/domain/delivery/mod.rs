@@ -158,13 +158,15 @@ pub enum Kind {
     Moved,
     /// "You have left".
     Goodbye,
+    /// A link to read on the web.
+    Reading,
     /// The operator's `postroom test`.
     Test,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Edition,
         Self::Confirm,
         Self::Welcome,
@@ -172,6 +174,7 @@ impl Kind {
         Self::Moving,
         Self::Moved,
         Self::Goodbye,
+        Self::Reading,
         Self::Test,
     ];
 
@@ -185,6 +188,7 @@ impl Kind {
             Self::Moving => "moving",
             Self::Moved => "moved",
             Self::Goodbye => "goodbye",
+            Self::Reading => "reading",
             Self::Test => "test",
         }
     }

@@ -240,6 +240,7 @@ mod tests {
             language: Some(language.into()),
             authors: Vec::new(),
             reply_url: None,
+            opens: None,
         };
         Body::of(&Words::english(), &site, &post)
     }

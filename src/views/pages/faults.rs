@@ -4,6 +4,7 @@
 use maud::{Markup, html};
 
 use super::frame::{Head, Site, Tab};
+use super::posts::search;
 
 /// What is the matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +59,7 @@ pub fn fault(site: &Site<'_>, fault: &Fault) -> Markup {
         html! {
             h1 { (title) }
             p.lead { (lead) }
+            @if *fault == Fault::Unknown { (search(site, "")) }
             p { a href="/" { (site.words.say("page.fault.back", &[])) } }
         },
     )

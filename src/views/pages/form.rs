@@ -9,6 +9,9 @@ use crate::domain::newsletter::Newsletter;
 /// The field that people do not see and machines fill in.
 pub const TRAP: &str = "website";
 
+/// The field that says since when, in unix seconds, the form has been looked at.
+pub const SINCE: &str = "since";
+
 /// What the form shows.
 #[derive(Clone, Copy, Debug)]
 pub struct Form<'a> {
@@ -20,6 +23,8 @@ pub struct Form<'a> {
     pub cadence: Option<Cadence>,
     /// The address entered so far.
     pub email: &'a str,
+    /// Since when it has been looked at, when it was sent in before: unix seconds.
+    pub since: Option<i64>,
     /// What was wrong with the last try.
     pub faults: &'a [FormFault],
 }
@@ -29,6 +34,8 @@ pub struct Form<'a> {
 pub enum FormFault {
     /// The address, and why.
     Email(String),
+    /// Sent in faster than a person fills it in.
+    Quick,
     /// No such newsletter, or none chosen.
     Newsletter,
     /// Not one of the newsletter's cadences.
@@ -42,7 +49,7 @@ impl FormFault {
     /// Name of the field in forms and JSON.
     pub fn field(&self) -> &'static str {
         match self {
-            Self::Email(_) => "email",
+            Self::Email(_) | Self::Quick => "email",
             Self::Newsletter => "newsletter",
             Self::Cadence { .. } => "cadence",
         }
@@ -53,6 +60,7 @@ impl FormFault {
         let words = site.words;
         match self {
             Self::Email(reason) => words.say("page.form.fault.email", &[("reason", reason)]),
+            Self::Quick => words.say("page.form.fault.quick", &[]),
             Self::Newsletter => words.say("page.form.fault.newsletter", &[]),
             Self::Cadence { newsletter } => words.say("page.form.fault.cadence", &[("newsletter", newsletter)]),
         }
@@ -62,7 +70,7 @@ impl FormFault {
 impl<'a> Form<'a> {
     /// An empty form for these newsletters.
     pub fn new(newsletters: &'a [Newsletter]) -> Self {
-        Self { newsletters, newsletter: None, cadence: None, email: "", faults: &[] }
+        Self { newsletters, newsletter: None, cadence: None, email: "", since: None, faults: &[] }
     }
 
     fn single(&self) -> Option<&'a Newsletter> {
@@ -106,6 +114,7 @@ pub fn form(site: &Site<'_>, form: &Form<'_>) -> Markup {
                     aria-describedby=[form.fault("email").map(|_| "email-error")];
             }
             (cadences(site, form))
+            input type="hidden" name=(SINCE) value=(form.since.unwrap_or(site.now.0.div_euclid(1_000)));
             p.trap aria-hidden="true" {
                 label for="website" { (words.say("page.form.trap", &[])) }
                 input #website type="text" name=(TRAP) tabindex="-1" autocomplete="off";

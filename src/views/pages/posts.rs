@@ -6,7 +6,7 @@ use maud::{Markup, PreEscaped, html};
 use super::form::{Form, form};
 use super::frame::{Head, Site, Tab};
 use crate::domain::Timestamp;
-use crate::domain::post::{Access, Post};
+use crate::domain::post::Post;
 use crate::views::direction::Direction;
 
 /// A post in a list.
@@ -71,7 +71,7 @@ pub fn archive(site: &Site<'_>, posts: &[PostLine], topics: &[(String, String)])
         Head { title: &title, tab: Tab::Posts, canonical: Some(&canonical) },
         html! {
             h1 { (title) }
-            @if posts.is_empty() { p { (words.say("page.archive.empty", &[])) } }
+            @if posts.is_empty() { p { (words.say("page.archive.empty", &[])) } } @else { (search(site, "")) }
             @if !topics.is_empty() {
                 p.meta {
                     (words.say("page.archive.topics", &[])) " "
@@ -84,6 +84,37 @@ pub fn archive(site: &Site<'_>, posts: &[PostLine], topics: &[(String, String)])
             (by_year(site, posts))
         },
     )
+}
+
+/// `/archive?q=WORDS`: the posts with all of the words in their titles.
+pub fn found(site: &Site<'_>, query: &str, posts: &[PostLine]) -> Markup {
+    let words = site.words;
+    let title = words.say("page.search.title", &[]);
+    site.page(
+        Head { title: &title, tab: Tab::Posts, canonical: None },
+        html! {
+            h1 { (title) }
+            (search(site, query))
+            p role="status" {
+                @if posts.is_empty() { (words.say("page.search.none", &[])) }
+                @else { (words.count("page.search.found", posts.len(), &[])) }
+            }
+            (by_year(site, posts))
+            p { a href="/archive" { (words.say("page.home.all", &[])) } }
+        },
+    )
+}
+
+/// The form that searches titles.
+pub fn search(site: &Site<'_>, query: &str) -> Markup {
+    let words = site.words;
+    html! {
+        form.search role="search" method="get" action="/archive" {
+            label for="q" { (words.say("page.search.label", &[])) }
+            input #q type="search" name="q" value=[Some(query).filter(|query| !query.is_empty())] maxlength="100";
+            button.quiet { (words.say("page.search.submit", &[])) }
+        }
+    }
 }
 
 /// `/archive/2026`: the posts of one year; `None` when there are none.
@@ -158,8 +189,9 @@ pub fn in_tongue(tongue: Option<(&str, &str)>, title: &str) -> Markup {
     }
 }
 
-/// `/posts/SLUG`.
-pub fn post(site: &Site<'_>, post: &Post) -> Markup {
+/// `/posts/SLUG`; `whole` when all of it may be shown. A post for subscribers
+/// is otherwise its summary, with two ways to the rest.
+pub fn post(site: &Site<'_>, post: &Post, whole: bool, subscribe: &Form<'_>) -> Markup {
     let (words, entry) = (site.words, &post.entry);
     let tongue = site.tongue(entry.language.as_deref());
     site.page(
@@ -168,18 +200,21 @@ pub fn post(site: &Site<'_>, post: &Post) -> Markup {
             article.post lang=[tongue.map(|t| t.0)] dir=[tongue.map(|t| t.1)] {
                 h1 { (entry.title) }
                 (small(site, tongue.is_some(), byline(site, post)))
-                (body(post))
+                @if whole { (body(post)) } @else if !entry.summary.is_empty() { p { (entry.summary) } }
                 @if !entry.topics.is_empty() { (small(site, tongue.is_some(), html! { (topics(site, post)) })) }
             }
             section.aside {
-                @if entry.access == Access::Subscribers {
-                    h2 { (words.say("page.post.subscribers", &[])) }
-                } @else {
+                @if whole {
                     h2 { (words.say("page.home.by_mail", &[])) }
-                }
-                p.actions {
-                    a.button href="/subscribe" { (words.say("page.form.submit", &[])) }
-                    a href="/feeds" { (words.say("page.home.by_feed", &[])) }
+                    p.actions {
+                        a.button href="/subscribe" { (words.say("page.form.submit", &[])) }
+                        a href="/feeds" { (words.say("page.home.by_feed", &[])) }
+                    }
+                } @else {
+                    h2 { (words.say("page.post.subscribers", &[])) }
+                    (form(site, subscribe))
+                    h2 { (words.say("page.post.known_title", &[])) }
+                    (link_form(site, &encoded(&entry.slug), false))
                 }
             }
         },
@@ -216,10 +251,58 @@ fn topics(site: &Site<'_>, post: &Post) -> String {
 }
 
 /// The archive has sanitised the HTML: an allow-list of elements, absolute
-/// addresses, no script, no style.
+/// addresses, no script, no style. Code that is wider than the page is scrolled
+/// with the keyboard, too.
 fn body(post: &Post) -> Markup {
-    match post.entry.access {
-        Access::Public => PreEscaped(post.entry.html.clone()),
-        Access::Subscribers => html! { p { (post.entry.summary) } },
+    PreEscaped(post.entry.html.replace("<pre", "<pre tabindex=\"0\""))
+}
+
+/// All of a post as a piece of somebody's own page.
+pub fn rest(post: &Post) -> String {
+    body(post).into_string()
+}
+
+/// The last part of an address as it stands in one.
+pub fn encoded(slug: &str) -> String {
+    url::form_urlencoded::byte_serialize(slug.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+/// Asks for a link that opens a post, by mail.
+fn link_form(site: &Site<'_>, slug: &str, is_wrong: bool) -> Markup {
+    let words = site.words;
+    html! {
+        p { (words.say("page.post.known", &[])) }
+        form method="post" action={ "/posts/" (slug) "/link" } {
+            label for="known" { (words.say("page.form.email", &[])) }
+            @if is_wrong { p.error #known-error { (words.say("page.post.link_wrong", &[])) } }
+            p {
+                input #known type="email" name="email" required autocomplete="email" inputmode="email" maxlength="254"
+                    aria-invalid=[is_wrong.then_some("true")] aria-describedby=[is_wrong.then_some("known-error")];
+            }
+            p { button.quiet { (words.say("page.post.link", &[])) } }
+        }
     }
+}
+
+/// What was entered for a link is no address.
+pub fn ask_for_link(site: &Site<'_>, slug: &str) -> Markup {
+    let title = site.words.say("page.post.known_title", &[]);
+    site.page(
+        Head { title: &title, tab: Tab::Posts, canonical: None },
+        html! { h1 { (title) } (link_form(site, slug, true)) },
+    )
+}
+
+/// After a link was asked for: the same for every address.
+pub fn link_sent(site: &Site<'_>) -> Markup {
+    let words = site.words;
+    let title = words.say("page.post.link_sent_title", &[]);
+    site.page(
+        Head { title: &title, tab: Tab::Posts, canonical: None },
+        html! {
+            h1 { (title) }
+            p.lead role="status" { (words.say("page.post.link_sent", &[])) }
+            p { (words.say("page.sent.wait", &[])) }
+        },
+    )
 }

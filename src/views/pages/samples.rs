@@ -9,7 +9,7 @@ use super::feeds::{About, FeedLine, Feeds, feeds};
 use super::form::{Form, FormFault, Sent, sent, subscribe};
 use super::frame::Site;
 use super::moving::{self, Moving};
-use super::posts::{PostLine, archive, home, post, shelf, year};
+use super::posts::{PostLine, archive, ask_for_link, found, home, link_sent, post, shelf, year};
 use super::preferences::{Preferences, TopicChoice, preferences};
 use super::unsubscribe::{Leaving, Returned, done, returned, unsubscribe};
 use crate::domain::Timestamp;
@@ -97,7 +97,12 @@ fn posts_and_feeds(site: &Site<'_>, one: &[Newsletter]) -> Vec<(&'static str, St
         ("archive-empty", archive(site, &[], &[]).into_string()),
         ("year", year(site, &posts, 2026).unwrap_or_default().into_string()),
         ("topic", shelf(site, "Radio repair", &posts[..3], "/topics/radio-repair").into_string()),
-        ("post", post(site, &whole_post()).into_string()),
+        ("search", found(site, "linker", &posts[2..3]).into_string()),
+        ("search-empty", found(site, "sextant", &[]).into_string()),
+        ("post", post(site, &whole_post(), true, &Form::new(one)).into_string()),
+        ("post-for-subscribers", post(site, &whole_post(), false, &Form::new(one)).into_string()),
+        ("post-link", ask_for_link(site, "borrow-checker-notes").into_string()),
+        ("post-link-sent", link_sent(site).into_string()),
         ("editions", editions(site, &past).into_string()),
         ("editions-empty", editions(site, &[]).into_string()),
         (
