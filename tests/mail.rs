@@ -326,6 +326,10 @@ fn a_row_that_reads_the_other_way_says_so() {
     assert!(
         html.contains(r#"<html lang="ar" dir="rtl""#) && html.contains(r#"lang="und-Latn" dir="ltr" align="left""#)
     );
+    let html = sample("rtl-full").filled(&Words::english()).html;
+    let reply = html.split(">Leave a reply").next().unwrap().rsplit("<p ").next().unwrap();
+    assert!(reply.contains(r#"lang="en" dir="ltr" align="right""#), "the link below an Arabic post: {reply}");
+    let html = sample("rtl").filled(&Words::english()).html;
     // Our own words read their own way, at the side where the lines around them begin.
     assert!(html.contains(r#"lang="en" dir="ltr" align="right""#), "an English foot under an Arabic mail");
 }

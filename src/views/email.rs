@@ -84,6 +84,7 @@ fn post(words: &Words, sheet: &Sheet, row: &Row) -> Markup {
     let site = &sheet.mail.site.language;
     let (language, direction) = post.reads(site);
     let turned = direction != Direction::of_language(site);
+    let own = OwnWords::among(words, &language, direction);
     let cell =
         format!("padding:{} 24px 0;{}", if row.look == Look::Title { "24px" } else { "32px" }, sheet.style().cell);
     html! {
@@ -91,12 +92,14 @@ fn post(words: &Words, sheet: &Sheet, row: &Row) -> Markup {
             td class="p t" style=(cell) lang=[(language != *site).then_some(&language)]
                 dir=[turned.then(|| direction.as_str())] align=[turned.then(|| direction.start())] {
                 (title(sheet, post))
-                (meta(words, sheet, row, OwnWords::among(words, &language, direction)))
+                (meta(words, sheet, row, &own))
                 @if row.look == Look::Summary && !post.summary.is_empty() {
                     p style="margin:8px 0 0" { (post.summary) }
                 }
                 @if post.extent == Extent::Teaser {
-                    p style="margin:8px 0 0" { (words.say("page.post.subscribers", &[])) }
+                    p style="margin:8px 0 0" lang=[&own.lang] dir=[own.dir] align=[own.align] {
+                        (words.say("page.post.subscribers", &[]))
+                    }
                 }
                 @if let (Look::Full, Some(body)) = (row.look, &row.body) {
                     div class="x" style="padding-top:16px" { (PreEscaped(&body.html)) }
@@ -108,7 +111,7 @@ fn post(words: &Words, sheet: &Sheet, row: &Row) -> Markup {
                         }
                     }
                     @if let Some(url) = &post.reply_url {
-                        p style="margin:16px 0 0" {
+                        p style="margin:16px 0 0" lang=[&own.lang] dir=[own.dir] align=[own.align] {
                             a class="a" href=(url) style=(sheet.style().link) { (words.say("mail.post.reply", &[])) }
                         }
                     }
@@ -119,10 +122,10 @@ fn post(words: &Words, sheet: &Sheet, row: &Row) -> Markup {
 }
 
 /// The line under the title.
-fn meta(words: &Words, sheet: &Sheet, row: &Row, own: OwnWords) -> Markup {
+fn meta(words: &Words, sheet: &Sheet, row: &Row, own: &OwnWords) -> Markup {
     let reply = row.post.reply_url.as_ref().filter(|_| row.look != Look::Full);
     html! {
-        p class="m" style=(sheet.style().meta) lang=[own.lang] dir=[own.dir] align=[own.align] {
+        p class="m" style=(sheet.style().meta) lang=[&own.lang] dir=[own.dir] align=[own.align] {
             (byline(words, sheet, &row.post, DOT))
             @if let Some(url) = reply {
                 (DOT) (quiet_link(sheet.style(), url, &words.say("mail.post.reply", &[])))

@@ -3,7 +3,7 @@
 
 use super::{PROJECT, account, command, counterparts, locate, run};
 use postroom::domain::{Address, Timestamp};
-use postroom::transport::message::{Head, List, Mailbox, Unsubscribe, build};
+use postroom::transport::message::{Head, List, Mailbox, Own, Unsubscribe, build};
 use postroom::views::mail::Mail;
 use postroom::views::samples::SAMPLES;
 use postroom::views::words::Words;
@@ -20,17 +20,19 @@ fn message(mail: &Mail) -> Vec<u8> {
     let (from, to) = (Address::parse("news@example.org").unwrap(), Address::parse("jane@example.com").unwrap());
     let head = Head {
         from: Mailbox { name: Some("Example Blog"), address: &from },
-        to: Mailbox { name: None, address: &to },
         reply_to: None,
         subject: &mail.subject,
-        date: Timestamp(1_779_433_200_000),
-        message_id: "n4bqyvexample@example.org",
         list: Some(List { title: "Example Blog", id: "posts.example.org" }),
-        unsubscribe: Some(Unsubscribe { url: "https://news.example.org/s/T/unsubscribe", mailto: None }),
         edition: Some("42"),
         auto_submitted: false,
     };
-    build(&head, &mail.text, &mail.html, &[]).unwrap().message()
+    let own = Own {
+        to: Mailbox { name: None, address: &to },
+        date: Timestamp(1_779_433_200_000),
+        message_id: "n4bqyvexample@example.org",
+        unsubscribe: Some(Unsubscribe { url: "https://news.example.org/s/T/unsubscribe", mailto: None }),
+    };
+    build(&head, &own, &mail.text, &mail.html, &[]).unwrap().message()
 }
 
 /// Its points, and the rules that gave them with what each means.
