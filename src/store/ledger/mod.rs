@@ -1,4 +1,4 @@
-//! The ledger's writer: one task that makes marks and outcomes durable.
+//! The ledger's writer: one task that makes leases, marks and outcomes durable.
 //!
 //! All requests waiting at one moment share one transaction (group commit), so
 //! that a durable mark before every message costs a ride, not a disk write of
@@ -61,7 +61,7 @@ const BATCH: usize = 500;
 /// Commits in a row before others may write.
 const COMMITS: u32 = 10;
 /// How long a request may wait for others to share its commit.
-const PATIENCE: Duration = Duration::from_millis(2);
+const PATIENCE: Duration = Duration::from_millis(5);
 /// How soon what could not be given back is tried again when nobody asks for anything.
 const RETRY: Duration = Duration::from_secs(1);
 

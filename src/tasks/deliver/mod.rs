@@ -2,10 +2,11 @@
 //! connections, and writes down what happened to each.
 //!
 //! ```text
-//! store --lease--> feeder --turns by weight--> lanes --> workers, a connection each --> relay
-//!   ^                |                                      |
-//!   +--- ledger: marks, outcomes, what is given back or put off
+//! ledger --leases--> feeder --turns by weight--> lanes --> workers, a connection each --> relay
+//!    ^                 |                                      |
+//!    +----- marks, outcomes, what is given back or put off ---+
 //! ```
+//! All of it runs on one thread, but for signatures and the writing to the disk.
 //! Letters somebody waits for (confirm, welcome) have a lane of their own, so
 //! that they never stand behind an edition. Pace is kept at two places: nothing
 //! is leased that its relay or its domain would not take now, and a worker
