@@ -87,10 +87,20 @@ impl KeyRing {
     /// seconds, 16 bytes MAC; always 39 characters, none of which any mail
     /// encoding touches.
     pub fn seal(&self, purpose: Purpose, token: Token) -> String {
+        self.sealed(purpose, token, b"")
+    }
+
+    /// A token that is good together with one address only: what is mailed
+    /// there opens nothing for another.
+    pub fn seal_for(&self, purpose: Purpose, token: Token, address: &Address) -> String {
+        self.sealed(purpose, token, address.key().as_bytes())
+    }
+
+    fn sealed(&self, purpose: Purpose, token: Token, with: &[u8]) -> String {
         let mut bytes = Vec::with_capacity(PAYLOAD + MAC);
         bytes.extend_from_slice(&token.subscription.to_be_bytes());
         bytes.extend_from_slice(&token.issued.0.div_euclid(1_000).to_be_bytes()[3..]);
-        let mac = tag(&self.keys[0], purpose.label(), &bytes);
+        let mac = tag(&self.keys[0], purpose.label(), &[&bytes, with].concat());
         bytes.extend_from_slice(&mac[..MAC]);
         URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -98,14 +108,28 @@ impl KeyRing {
     /// Checks a token against every key; `None` for anything not made here for
     /// this purpose. Whether it is too old is the caller's rule.
     pub fn open(&self, purpose: Purpose, text: &str) -> Option<Token> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|b| b.len() == PAYLOAD + MAC)?;
+        self.opened(purpose, text, b"")
+    }
+
+    /// Checks a token that goes with this address.
+    pub fn open_for(&self, purpose: Purpose, text: &str, address: &Address) -> Option<Token> {
+        self.opened(purpose, text, address.key().as_bytes())
+    }
+
+    /// What a token says of itself, whoever made it: enough to find the
+    /// address it has to be opened with, and for nothing else.
+    pub fn claim(text: &str) -> Option<Token> {
+        token_of(&decoded(text)?)
+    }
+
+    fn opened(&self, purpose: Purpose, text: &str, with: &[u8]) -> Option<Token> {
+        let bytes = decoded(text)?;
         let (payload, mac) = bytes.split_at(PAYLOAD);
+        let payload = [payload, with].concat();
         let genuine = |key: &hmac::Key| {
-            constant_time::verify_slices_are_equal(&tag(key, purpose.label(), payload)[..MAC], mac).is_ok()
+            constant_time::verify_slices_are_equal(&tag(key, purpose.label(), &payload)[..MAC], mac).is_ok()
         };
-        self.keys.iter().any(genuine).then_some(())?;
-        let subscription = i64::from_be_bytes(payload[..8].try_into().ok()?);
-        Some(Token { subscription, issued: time_of(&payload[8..]) })
+        self.keys.iter().any(genuine).then(|| token_of(&bytes))?
     }
 
     /// Marks that a browser sent an address in at an instant, without showing
@@ -137,6 +161,15 @@ impl KeyRing {
 /// An instant from its seconds in 5 bytes.
 fn time_of(seconds: &[u8]) -> Timestamp {
     Timestamp(seconds.iter().fold(0_i64, |sum, byte| sum << 8 | i64::from(*byte)).saturating_mul(1_000))
+}
+
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == PAYLOAD + MAC)
+}
+
+fn token_of(bytes: &[u8]) -> Option<Token> {
+    let subscription = i64::from_be_bytes(bytes.get(..8)?.try_into().ok()?);
+    Some(Token { subscription, issued: time_of(bytes.get(8..PAYLOAD)?) })
 }
 
 fn tag(key: &hmac::Key, label: &[u8], payload: &[u8]) -> Vec<u8> {
@@ -184,6 +217,14 @@ mod tests {
         for other in [Purpose::Confirm, Purpose::Manage, Purpose::Feed, Purpose::Move, Purpose::Read] {
             assert_eq!(old.open(other, &text), None);
         }
+    }
+
+    #[test]
+    fn a_token_for_an_address_is_none_for_another_and_none_without() {
+        let (ring, [jane, joe]) = (ring(&[1]), ["jane@x.test", "joe@x.test"].map(|text| Address::parse(text).unwrap()));
+        let text = ring.seal_for(Purpose::Move, TOKEN, &jane);
+        assert_eq!((ring.open_for(Purpose::Move, &text, &jane), KeyRing::claim(&text)), (Some(TOKEN), Some(TOKEN)));
+        assert_eq!((ring.open_for(Purpose::Move, &text, &joe), ring.open(Purpose::Move, &text)), (None, None));
     }
 
     #[test]

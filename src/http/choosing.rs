@@ -35,6 +35,8 @@ pub enum Said<'a> {
     NoDay,
     /// A new address that cannot be one, and why: nothing was changed.
     NoAddress(&'a str, &'a str),
+    /// A new address without the present one: nothing was changed.
+    NotTheirs(&'a str),
 }
 
 /// `GET /s/TOKEN`
@@ -146,11 +148,15 @@ pub async fn choices(
             Said::NoAddress(typed, reason) => Some((typed, reason)),
             _ => None,
         },
+        not_theirs: match said {
+            Said::NotTheirs(typed) => Some(typed),
+            _ => None,
+        },
         action: &action,
         leave: &leave,
         own_feed: own_feed.as_deref(),
     };
-    let status = if matches!(said, Said::NoDay | Said::NoAddress(..)) { 422 } else { 200 };
+    let status = if matches!(said, Said::NoDay | Said::NoAddress(..) | Said::NotTheirs(_)) { 422 } else { 200 };
     Ok(page(status, preference_pages::preferences(&site, &model).into_string()))
 }
 

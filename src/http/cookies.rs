@@ -19,21 +19,15 @@ pub fn note_asked(web: &Web, address: &Address, response: &mut Response) {
     set(web, ASKED, &web.ctx.keys.seal_address(address, web.ctx.now()), CONFIRM_WITHIN, response);
 }
 
-/// Whether the browser of a request sent this address in, within the time its
-/// link works, or whoever presses its button has typed it.
-pub fn is_theirs(web: &Web, intake: &Intake, address: &Address) -> bool {
-    has_asked(web, &intake.headers, address) || has_typed(intake, address)
-}
-
 /// Whether the browser of a request sent this address in, within the time its link works.
 pub fn has_asked(web: &Web, headers: &HeaderMap, address: &Address) -> bool {
     let issued = get(headers, ASKED).and_then(|text| web.ctx.keys.open_address(text, address));
     issued.is_some_and(|issued| issued.plus(CONFIRM_WITHIN) > web.ctx.now())
 }
 
-/// Whether the form says this address.
-pub fn has_typed(intake: &Intake, address: &Address) -> bool {
-    let typed = intake.form().ok().and_then(|mut fields| fields.remove("email"));
+/// Whether a field of the form says this address.
+pub fn has_typed(intake: &Intake, field: &str, address: &Address) -> bool {
+    let typed = intake.form().ok().and_then(|mut fields| fields.remove(field));
     typed.and_then(|text| Address::parse(&text).ok()).is_some_and(|typed| typed.key() == address.key())
 }
 

@@ -242,8 +242,7 @@ fn button(
 /// links in mail do neither.
 pub async fn confirm(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
     let (subscription, newsletter) = open(&web, &token).await?;
-    if subscription.status != Status::Active && !cookies::is_theirs(&web, &intake, &subscription.address) {
-        web.take_try(&intake)?;
+    if subscription.status != Status::Active && !web.is_theirs(&intake, &subscription.address)? {
         return Ok(button(&web, &subscription, newsletter, &token, (false, true)));
     }
     let consent = Consent {

@@ -34,6 +34,7 @@ use axum::routing::{get, post};
 use url::Url;
 
 use crate::context::Context;
+use crate::domain::Address;
 use crate::domain::newsletter::Newsletter;
 use crate::domain::time::Span;
 use crate::domain::token::{Purpose, Token};
@@ -182,6 +183,17 @@ impl Web {
         let now = self.ctx.now();
         let taken = self.tries.take(limit::Network::from(client), now);
         taken.and_then(|()| self.all_tries.take(limit::Network::ALL, now)).map_err(answer::Failure::TooMany)
+    }
+
+    /// Whether the browser of a request sent this address in, within the time
+    /// its link works, or whoever presses its button has typed it. A guess
+    /// takes a try, a right one too: else the limit would answer those after it.
+    fn is_theirs(&self, intake: &intake::Intake, address: &Address) -> Result<bool, answer::Failure> {
+        if cookies::has_asked(self, &intake.headers, address) {
+            return Ok(true);
+        }
+        self.take_try(intake)?;
+        Ok(cookies::has_typed(intake, "email", address))
     }
 
     /// The path of a subscription's preferences, with a fresh token.

@@ -12,7 +12,7 @@ use super::leaving::open_both;
 use super::{Shared, Web};
 use crate::domain::Address;
 use crate::domain::subscription::{Consent, ConsentAct, Status, Subscription};
-use crate::domain::token::{CONFIRM_WITHIN, Purpose};
+use crate::domain::token::{CONFIRM_WITHIN, KeyRing, Purpose};
 use crate::views::pages::confirm::Broken;
 use crate::views::pages::moving::{self as moving_pages, Moving};
 
@@ -24,6 +24,10 @@ pub async fn ask(State(web): State<Shared>, Path(token): Path<String>, intake: I
     }
     let typed = intake.form()?.remove("email").unwrap_or_default();
     web.take_try(&intake)?;
+    // A mail that was passed on shows its links: they alone take nobody's subscription away.
+    if !cookies::has_typed(&intake, "current", &subscription.address) {
+        return choices(&web, &subscription, newsletter, &token, Said::NotTheirs(&typed)).await;
+    }
     let to = match Address::parse(&typed) {
         Ok(to) => to,
         Err(reason) => return choices(&web, &subscription, newsletter, &token, Said::NoAddress(&typed, &reason)).await,
@@ -37,14 +41,15 @@ pub async fn ask(State(web): State<Shared>, Path(token): Path<String>, intake: I
 
 /// Who wants to move, and where to.
 async fn open(web: &Web, token: &str) -> Result<(Subscription, Address), Failure> {
-    let opened = web.ctx.keys.open(Purpose::Move, token).ok_or(Failure::Link(Broken::Damaged))?;
+    let claim = KeyRing::claim(token).ok_or(Failure::Link(Broken::Damaged))?;
+    let ended = Failure::Link(Broken::Ended);
+    let subscription = web.ctx.store.subscription(claim.subscription).await?.ok_or(ended)?;
+    let to = web.ctx.store.wants_to_move(subscription.subscriber_id, claim.issued).await?;
+    let to = to.filter(|_| subscription.status == Status::Active).ok_or(ended)?;
+    let opened = web.ctx.keys.open_for(Purpose::Move, token, &to).ok_or(Failure::Link(Broken::Damaged))?;
     if opened.issued.plus(CONFIRM_WITHIN) <= web.ctx.now() {
         return Err(Failure::Link(Broken::Expired));
     }
-    let ended = Failure::Link(Broken::Ended);
-    let subscription = web.ctx.store.subscription(opened.subscription).await?.ok_or(ended)?;
-    let to = web.ctx.store.wants_to_move(subscription.subscriber_id, opened.issued).await?;
-    let to = to.filter(|_| subscription.status == Status::Active).ok_or(ended)?;
     Ok((subscription, to))
 }
 
@@ -63,8 +68,7 @@ pub async fn act(State(web): State<Shared>, Path(token): Path<String>, intake: I
     let site = web.site();
     let (old, new) = (subscription.address.masked(), to.masked());
     let model = Moving { old: &old, new: &new, action: &format!("/s/{token}/move"), is_known: false, is_wrong: true };
-    if !cookies::is_theirs(&web, &intake, &to) {
-        web.take_try(&intake)?;
+    if !web.is_theirs(&intake, &to)? {
         return Ok(page(422, moving_pages::question(&site, &model).into_string()));
     }
     let consent = Consent {

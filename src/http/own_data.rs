@@ -25,8 +25,8 @@ pub async fn question(State(web): State<Shared>, Path(token): Path<String>) -> A
 /// `POST /s/TOKEN/data`
 pub async fn download(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
     let (subscription, _) = open_both(&web, Purpose::Manage, &token).await?;
-    if !cookies::has_typed(&intake, &subscription.address) {
-        web.take_try(&intake)?;
+    web.take_try(&intake)?;
+    if !cookies::has_typed(&intake, "email", &subscription.address) {
         return Ok(ask(&web, &subscription, &token, true));
     }
     let mut response = document(200, &kept_about(&web, &subscription).await?);
@@ -38,8 +38,8 @@ pub async fn download(State(web): State<Shared>, Path(token): Path<String>, inta
 /// `POST /s/TOKEN/erase`
 pub async fn erase(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
     let (subscription, _) = open_both(&web, Purpose::Manage, &token).await?;
-    if !cookies::has_typed(&intake, &subscription.address) {
-        web.take_try(&intake)?;
+    web.take_try(&intake)?;
+    if !cookies::has_typed(&intake, "email", &subscription.address) {
         return Ok(ask(&web, &subscription, &token, true));
     }
     let mut salt = [0; 16];

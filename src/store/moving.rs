@@ -25,16 +25,22 @@ impl Store {
         now: Timestamp,
     ) -> Result<()> {
         let mut tx = self.begin().await?;
+        queue_mail(&mut tx, Kind::Moving, asked_by.id, Some(to), expires, now).await?;
+        // When the mail was written whose link works: whoever asks again within a day gets no other one.
         sqlx::query(
-            "INSERT INTO address_changes (subscriber_id, address, asked) VALUES ($1, $2, $3)
+            "INSERT INTO address_changes (subscriber_id, address, asked)
+             SELECT $1, $2, COALESCE((SELECT MAX(created) FROM deliveries
+                WHERE subscription_id = $4 AND kind = $5 AND LOWER(address) = LOWER($2)), $3)
+             WHERE true
              ON CONFLICT (subscriber_id) DO UPDATE SET address = excluded.address, asked = excluded.asked",
         )
         .bind(asked_by.subscriber_id)
         .bind(to.as_str())
         .bind(now.0)
+        .bind(asked_by.id)
+        .bind(Kind::Moving.as_str())
         .execute(&mut *tx)
         .await?;
-        queue_mail(&mut tx, Kind::Moving, asked_by.id, Some(to), expires, now).await?;
         self.commit(tx).await
     }
 

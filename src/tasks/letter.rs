@@ -133,7 +133,8 @@ async fn transactional(ctx: &Context, leased: &Leased) -> anyhow::Result<Mail> {
             letter::confirm(&ctx.words, &confirm)
         }
         Kind::Moving => {
-            let token = token(ctx, leased, subscription, Purpose::Move);
+            let token = Token { subscription: subscription.id, issued: leased.created };
+            let token = ctx.keys.seal_for(Purpose::Move, token, &leased.address);
             let move_url = ctx.public(&format!("/s/{token}/move"));
             let valid_until = leased.created.plus(CONFIRM_WITHIN);
             letter::moving(&ctx.words, &MovingMail { site, move_url, valid_until })

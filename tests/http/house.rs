@@ -152,6 +152,12 @@ impl House {
         self.ctx.keys.seal(purpose, Token { subscription, issued: self.ctx.now() })
     }
 
+    /// What a mail written now to that address holds, in the way of a token to move there.
+    pub fn move_token(&self, subscription: i64, to: &str) -> String {
+        let token = Token { subscription, issued: self.ctx.now() };
+        self.ctx.keys.seal_for(Purpose::Move, token, &Address::parse(to).unwrap())
+    }
+
     /// Somebody who asked, in the state asked for.
     pub async fn reader(&self, address: &str, status: Status) -> Subscription {
         let consent = |act| Consent { act, source: "form".into(), words: "yes".into(), network: None };

@@ -8,19 +8,25 @@ use postroom::domain::token::Purpose;
 use super::house::House;
 
 const NEW: &str = "email=jane%40new.example";
+const OLD: &str = "&current=jane%40example.com";
 
 #[tokio::test]
 async fn the_old_address_keeps_until_the_new_one_says_yes() {
     let house = House::new().await;
     let jane = house.reader("jane@example.com", Status::Active).await;
     let manage = format!("/s/{}", house.token(Purpose::Manage, jane.id));
-    let wrong = house.post(&format!("{manage}/address"), "email=jane").await;
+    let wrong = house.post(&format!("{manage}/address"), "email=jane&current=jane%40example.com").await;
     assert!(wrong.status == 422 && wrong.body.contains("href=\"#email\""), "{}", wrong.body);
-    let asked = house.post(&format!("{manage}/address"), NEW).await;
+    for (whose, status) in [("", 422), ("&current=joe%40example.com", 422)] {
+        let passed_on = house.post(&format!("{manage}/address"), &format!("{NEW}{whose}")).await;
+        assert!(passed_on.status == status && passed_on.body.contains("href=\"#current\""), "{}", passed_on.body);
+    }
+    assert!(house.letters("jane@new.example").await.is_empty(), "a link that was passed on moves nobody");
+    let asked = house.post(&format!("{manage}/address"), &format!("{NEW}&current=jane%40example.com")).await;
     assert!(asked.status == 200 && asked.body.contains("j***@new.example"), "{}", asked.body);
     assert_eq!(house.letters("jane@new.example").await, ["moving"]);
     assert_eq!(house.subscription(jane.id).await.address.as_str(), "jane@example.com");
-    let link = format!("/s/{}/move", house.token(Purpose::Move, jane.id));
+    let link = format!("/s/{}/move", house.move_token(jane.id, "jane@new.example"));
     let question = house.get(&link).await;
     assert!(question.body.contains("j***@example.com") && question.body.contains("j***@new.example"));
     assert_eq!(house.post(&link, "").await.status, 422, "a button pressed by a machine");
@@ -43,17 +49,35 @@ async fn a_link_works_for_seven_days_and_only_the_last_one() {
     let house = House::new().await;
     let jane = house.reader("jane@example.com", Status::Active).await;
     let ask = format!("/s/{}/address", house.token(Purpose::Manage, jane.id));
-    house.post(&ask, NEW).await;
-    let first = format!("/s/{}/move", house.token(Purpose::Move, jane.id));
+    house.post(&ask, &format!("{NEW}{OLD}")).await;
+    let first = format!("/s/{}/move", house.move_token(jane.id, "jane@new.example"));
     house.wait(Span::minutes(1));
-    house.post(&ask, "email=jane%40third.example").await;
+    house.post(&ask, &format!("{NEW}{OLD}")).await;
+    assert_eq!(house.get(&first).await.status, 200, "asking once more takes no link away");
+    house.post(&ask, &format!("email=jane%40third.example{OLD}")).await;
     assert_eq!(house.post(&first, NEW).await.status, 410);
-    let last = format!("/s/{}/move", house.token(Purpose::Move, jane.id));
-    house.wait(Span::days(7));
-    assert_eq!(house.post(&last, "email=jane%40third.example").await.status, 410);
-    for purpose in [Purpose::Manage, Purpose::Unsubscribe, Purpose::Confirm] {
+    let last = format!("/s/{}/move", house.move_token(jane.id, "jane@third.example"));
+    for purpose in [Purpose::Manage, Purpose::Unsubscribe, Purpose::Confirm, Purpose::Move] {
         assert_eq!(house.get(&format!("/s/{}/move", house.token(purpose, jane.id))).await.status, 404, "{purpose:?}");
     }
+    house.wait(Span::days(7));
+    assert_eq!(house.post(&last, "email=jane%40third.example").await.status, 410);
+}
+
+#[tokio::test]
+async fn a_link_mailed_to_one_address_opens_nothing_for_another_asked_for_in_the_same_second() {
+    let house = House::new().await;
+    let mallory = house.reader("mallory@example.com", Status::Active).await;
+    let victim = house.reader("victim@example.com", Status::Active).await;
+    let ask = format!("/s/{}/address", house.token(Purpose::Manage, mallory.id));
+    for to in ["evil%40x.example", "victim%40example.com"] {
+        house.post(&ask, &format!("email={to}&current=mallory%40example.com")).await;
+    }
+    let mailed_to_mallory = format!("/s/{}/move", house.move_token(mallory.id, "evil@x.example"));
+    let typed = house.post(&mailed_to_mallory, "email=victim%40example.com").await;
+    assert_eq!(typed.status, 404, "{}", typed.body);
+    assert_eq!(house.subscription(mallory.id).await.address.as_str(), "mallory@example.com");
+    assert_eq!(house.subscription(victim.id).await.status, Status::Active);
 }
 
 #[tokio::test]
@@ -62,7 +86,10 @@ async fn one_mail_a_day_goes_to_an_address_somebody_else_enters() {
     for n in 0..5 {
         let reader = house.reader(&format!("reader{n}@example.com"), Status::Active).await;
         house
-            .post(&format!("/s/{}/address", house.token(Purpose::Manage, reader.id)), "email=victim%40x.example")
+            .post(
+                &format!("/s/{}/address", house.token(Purpose::Manage, reader.id)),
+                &format!("email=victim%40x.example&current=reader{n}%40example.com"),
+            )
             .await;
     }
     assert_eq!(house.letters("victim@x.example").await, ["moving"]);
@@ -77,8 +104,10 @@ async fn an_address_that_reads_already_gets_nothing_twice_and_misses_nothing() {
         let new = house.reader(&format!("new-{name}@example.com"), status).await;
         house.post(&format!("/s/{}", house.token(Purpose::Manage, old.id)), "cadence=monthly").await;
         let typed = format!("email=new-{name}%40example.com");
-        house.post(&format!("/s/{}/address", house.token(Purpose::Manage, old.id)), &typed).await;
-        let done = house.post(&format!("/s/{}/move", house.token(Purpose::Move, old.id)), &typed).await;
+        let theirs = format!("{typed}&current=old-{name}%40example.com");
+        house.post(&format!("/s/{}/address", house.token(Purpose::Manage, old.id)), &theirs).await;
+        let to = format!("new-{name}@example.com");
+        let done = house.post(&format!("/s/{}/move", house.move_token(old.id, &to)), &typed).await;
         assert_eq!(done.status, 200, "{name}: {}", done.body);
         let (old_now, new_now) = (house.subscription(old.id).await, house.subscription(new.id).await);
         assert_eq!((old_now.status, new_now.status), (Status::Unsubscribed, Status::Active), "{name}");

@@ -59,11 +59,12 @@ async fn nobody_is_subscribed_or_moved_by_a_program_that_presses_the_buttons_beh
     let asked = house.post("/subscribe", "email=jane%40example.com&cadence=weekly").await;
     let pending = house.reader("pending@example.com", Status::Pending).await;
     let active = house.reader("active@example.com", Status::Active).await;
-    house.post(&format!("/s/{}/address", house.token(Purpose::Manage, active.id)), "email=a%40new.example").await;
+    let ask = format!("/s/{}/address", house.token(Purpose::Manage, active.id));
+    house.post(&ask, "email=a%40new.example&current=active%40example.com").await;
     let before = (house.subscription(pending.id).await, house.subscription(active.id).await);
     for link in [
         format!("/confirm/{}", house.token(Purpose::Confirm, pending.id)),
-        format!("/s/{}/move", house.token(Purpose::Move, active.id)),
+        format!("/s/{}/move", house.move_token(active.id, "a@new.example")),
     ] {
         let replies = scan(&house, &link).await;
         assert!(replies.iter().all(|reply| reply.status < 500), "{link}");

@@ -133,6 +133,8 @@ struct Subscribed {
     confirmed: Option<i64>,
     unsubscribed: Option<i64>,
     wish: Option<String>,
+    /// The subscriber's, where the mail goes to another one.
+    address: String,
 }
 
 /// All in one value: the driver hands every row and every column over apart, which costs more than all else here.
@@ -140,7 +142,7 @@ const LEASED: &str = "SELECT json_group_array(json_array(d.id, d.kind, d.variant
         COALESCE(d.address, r.address), d.attempts, d.created, d.expires,
         CASE WHEN s.id IS NOT NULL THEN json_array(s.id, s.subscriber_id, s.newsletter_id, s.status,
             COALESCE((SELECT cadence FROM editions WHERE number = d.edition), s.cadence), s.covered_until,
-            s.paused_until, s.created, s.confirmed, s.unsubscribed, s.wish) END)
+            s.paused_until, s.created, s.confirmed, s.unsubscribed, s.wish, r.address) END)
         ORDER BY d.edition, d.not_before, d.id)
     FROM json_each($1) j JOIN deliveries d ON d.id = j.value
     LEFT JOIN subscriptions s ON s.id = d.subscription_id LEFT JOIN subscribers r ON r.id = s.subscriber_id";
@@ -172,7 +174,7 @@ async fn refuse(tx: &mut Transaction<'_, Sqlite>, id: i64, reason: &str, now: Ti
 
 impl Row {
     fn leased(self, address: Address) -> std::result::Result<Leased, String> {
-        let subscription = self.subscription.map(|row| row.subscription(address.clone())).transpose()?;
+        let subscription = self.subscription.map(Subscribed::subscription).transpose()?;
         Ok(Leased {
             id: self.id,
             kind: self.kind.parse()?,
@@ -188,7 +190,8 @@ impl Row {
 }
 
 impl Subscribed {
-    fn subscription(self, address: Address) -> std::result::Result<Subscription, String> {
+    fn subscription(self) -> std::result::Result<Subscription, String> {
+        let address = Address::parse(&self.address)?;
         Ok(Subscription {
             id: self.id,
             subscriber_id: self.subscriber,

@@ -46,6 +46,8 @@ pub struct Preferences<'a> {
     pub no_day: bool,
     /// A new address that cannot be one, and why.
     pub no_address: Option<(&'a str, &'a str)>,
+    /// A new address that came without the present one.
+    pub not_theirs: Option<&'a str>,
     /// The path this page posts to.
     pub action: &'a str,
     /// Path of the unsubscribe page.
@@ -69,6 +71,9 @@ pub fn preferences(site: &Site<'_>, model: &Preferences<'_>) -> Markup {
             @if model.no_day { (not_saved("#until", site, &words.say("page.preferences.no_day", &[]))) }
             @if let Some((_, reason)) = model.no_address {
                 (not_saved("#email", site, &words.say("page.form.fault.email", &[("reason", reason)])))
+            }
+            @if model.not_theirs.is_some() {
+                (not_saved("#current", site, &words.say("page.form.fault.typed", &[])))
             }
             p.lead { (lead) }
             @if let Some(since) = model.since {
@@ -194,6 +199,8 @@ fn saved(site: &Site<'_>, model: &Preferences<'_>) -> Markup {
 /// The form for another address.
 fn address(site: &Site<'_>, model: &Preferences<'_>) -> Markup {
     let words = site.words;
+    let typed = model.no_address.map(|(typed, _)| typed).or(model.not_theirs);
+    let invalid = model.not_theirs.map(|_| "true");
     html! {
         section {
             h2 { (words.say("page.preferences.address_title", &[])) }
@@ -204,10 +211,18 @@ fn address(site: &Site<'_>, model: &Preferences<'_>) -> Markup {
                     p.error #email-error { (words.say("page.form.fault.email", &[("reason", reason)])) }
                 }
                 p {
-                    input #email type="email" name="email" value=[model.no_address.map(|(typed, _)| typed)] required
+                    input #email type="email" name="email" value=[typed] required
                         autocomplete="email" inputmode="email" maxlength="254"
                         aria-invalid=[model.no_address.map(|_| "true")]
                         aria-describedby=[model.no_address.map(|_| "email-error")];
+                }
+                label for="current" { (words.say("page.data.address", &[])) }
+                @if model.not_theirs.is_some() {
+                    p.error #current-error { (words.say("page.form.fault.typed", &[])) }
+                }
+                p {
+                    input #current type="email" name="current" required autocomplete="off" inputmode="email"
+                        maxlength="254" aria-invalid=[invalid] aria-describedby=[invalid.map(|_| "current-error")];
                 }
                 button.quiet { (words.say("page.preferences.address_submit", &[])) }
             }

@@ -188,6 +188,7 @@ fn leaving(site: &Site<'_>, newsletter: &Newsletter) -> Vec<(&'static str, Strin
         saved,
         no_day,
         no_address: None,
+        not_theirs: None,
         action: PATH,
         leave: "/s/TOKEN/unsubscribe",
         own_feed: saved.then_some(&own[..]),
