@@ -272,3 +272,16 @@ async fn an_edition_that_pauses_by_itself_says_so_in_the_log() {
     assert_eq!(office.editions().await[0].state, State::Paused);
     office.close().await;
 }
+
+#[tokio::test]
+async fn a_bounce_says_something_of_the_address_it_came_from_and_of_no_other() {
+    let script = Script::new().on(Step::Rcpt, "mistyped@", Act::say("550 5.1.1 no such mailbox here"));
+    let office = scripted(script, &["jane"]).await;
+    let (jane, mistyped) = (office.subscription("jane").await, address("mistyped"));
+    let (store, now) = (&office.ctx.store, office.ctx.now());
+    store.ask_to_move(&jane, &mistyped, Span::days(2), now).await.unwrap();
+    office.hand_over().await;
+    assert!(store.suppression(&mistyped).await.unwrap().is_some(), "it is not tried again");
+    assert!(store.suppression(&jane.address).await.unwrap().is_none(), "jane still gets her mail");
+    office.close().await;
+}

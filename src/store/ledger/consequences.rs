@@ -47,10 +47,11 @@ pub(super) fn suppresses(report: &Report) -> bool {
     report.outcome == Outcome::Refused && report.class() == Some(Class::RecipientHard)
 }
 
+/// The address the mail went to, which is not always the subscriber's.
 async fn suppress(tx: &mut Transaction<'_, Sqlite>, rows: &str) -> Result<()> {
     sqlx::query(
         "INSERT INTO suppressions (address_key, reason, detail, created)
-         SELECT r.address_key, 'hard bounce', j.value ->> 'reason', j.value ->> 'ended'
+         SELECT COALESCE(LOWER(d.address), r.address_key), 'hard bounce', j.value ->> 'reason', j.value ->> 'ended'
          FROM json_each($1) j JOIN deliveries d ON d.id = j.value ->> 'id'
          JOIN subscriptions s ON s.id = d.subscription_id JOIN subscribers r ON r.id = s.subscriber_id
          WHERE j.value ->> 'suppress' = 1 ON CONFLICT (address_key) DO NOTHING",
