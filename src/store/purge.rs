@@ -17,7 +17,7 @@ const OLD: &str = "SELECT json_group_array(id) AS ids, COUNT(*) AS n FROM (SELEC
             AND (d.settled IS NULL OR d.settled > $1 OR d.edition IS NOT NULL))
     ORDER BY s.created LIMIT $2)";
 
-const FORGET: [&str; 7] = [
+const FORGET: [&str; 8] = [
     "DELETE FROM attempts WHERE delivery_id IN (SELECT d.id FROM deliveries d WHERE d.subscription_id IN
         (SELECT value FROM json_each($1)))",
     "DELETE FROM deliveries WHERE subscription_id IN (SELECT value FROM json_each($1))",
@@ -26,6 +26,8 @@ const FORGET: [&str; 7] = [
     "DELETE FROM private_feeds WHERE subscription_id IN (SELECT value FROM json_each($1))",
     // Their readers go with them, but for those who have another.
     "DELETE FROM subscriptions WHERE id IN (SELECT value FROM json_each($1))",
+    "DELETE FROM address_changes WHERE subscriber_id IN (SELECT value FROM json_each($2))
+        AND NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.subscriber_id = address_changes.subscriber_id)",
     "DELETE FROM subscribers WHERE id IN (SELECT value FROM json_each($2))
         AND NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.subscriber_id = subscribers.id)",
 ];
