@@ -2,7 +2,7 @@
 //!
 //! All requests waiting at one moment share one transaction (group commit), so
 //! that a durable mark before every message costs a ride, not a disk write of
-//! its own. Requests are answered after the commit and in the order they came:
+//! its own. What is granted is answered after the commit and in the order it came:
 //! a connection whose outcome was sent before its next mark has it on the disk
 //! when that mark is granted.
 
@@ -293,7 +293,7 @@ fn answer(request: Request, committed: &mut Result<Written>) {
             let _ = to.send(Err(failed(error)));
         }
         (Request::Lease(_, to), Ok(written)) => {
-            let _ = to.send(written.leased.pop_front().unwrap_or_else(|| Ok(Vec::new())));
+            let _ = to.send(written.leased.pop_front().unwrap_or_else(|| Err(stopped())));
         }
         (Request::Lease(_, to), Err(error)) => {
             let _ = to.send(Err(failed(error)));

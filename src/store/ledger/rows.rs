@@ -74,7 +74,11 @@ pub(super) async fn commit(writer: &mut SqliteConnection, run: Run, batch: &[Req
     let denied = if marks.is_empty() { HashSet::new() } else { mark(&mut tx, run.id, &marks, now).await? };
     let mut leased = VecDeque::new();
     for wanted in wanted {
-        leased.push_back(lease::lease(&mut tx, run.id, wanted).await);
+        match lease::lease(&mut tx, run.id, wanted).await {
+            // About a row, which is nobody else's fault. All else is about the database.
+            Err(error @ StoreError::Value(_)) => leased.push_back(Err(error)),
+            done => leased.push_back(Ok(done?)),
+        }
     }
     if settles {
         crate::failpoint!("ledger");

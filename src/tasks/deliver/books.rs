@@ -22,8 +22,8 @@ impl Asked {
     pub(super) const STOPPED: u8 = 3;
 
     /// One of the above; 0 when the mark was granted.
-    pub(super) fn what(self) -> u8 {
-        self.0.into_inner()
+    pub(super) fn what(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
     }
 
     fn note(&self, what: u8) -> Mark {

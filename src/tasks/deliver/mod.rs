@@ -111,6 +111,7 @@ impl Engine {
                 () = self.stop.cancelled() => {}
                 () = self.ctx.wake.outbox.notified() => {}
                 ticked = tick.changed() => if ticked.is_err() { break },
+                () = letters.room(), if fed[0] == Fed::Full => {}
                 () = editions.room(), if fed[1] == Fed::Full => {}
             }
         }

@@ -3,9 +3,11 @@
 //! ledger and goes on to its next message, whose mark the ledger grants only
 //! once that outcome is durable.
 
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
+use futures_util::future::{FusedFuture, FutureExt};
 use tokio::sync::Mutex;
 
 use super::Engine;
@@ -83,8 +85,15 @@ impl Worker {
         self.hang_up().await;
     }
 
-    /// Writes the letter; a delivery that can never be written is refused, with the reason.
+    /// Writes the letter of what may be handed over now.
     async fn prepare(&mut self, work: Work) -> Option<Hand> {
+        let work = self.admit(work).await?;
+        let letter = self.engine.write(&work.leased).await;
+        self.written(work, letter).await
+    }
+
+    /// What may be handed over now; all else goes back where it came from.
+    async fn admit(&mut self, work: Work) -> Option<Work> {
         let engine = Arc::clone(&self.engine);
         let now = engine.ctx.now();
         let is_quiet = work.leased.edition.is_some() && engine.is_quiet(now);
@@ -92,15 +101,21 @@ impl Worker {
             engine.give_back(&work.leased).await;
             return None;
         }
-        if let Some(turn) = self.relay.recall(work.leased.address.domain(), work.admitted, now) {
-            match engine.relays.len() {
-                1 => engine.put_off(vec![(work.leased.id, turn)]).await,
-                // It may be another's turn at once.
-                _ => engine.give_back(&work.leased).await,
-            }
-            return None;
+        let Some(turn) = self.relay.recall(work.leased.address.domain(), work.admitted, now) else {
+            return Some(work);
+        };
+        match engine.relays.len() {
+            1 => engine.put_off(vec![(work.leased.id, turn)]).await,
+            // It may be another's turn at once.
+            _ => engine.give_back(&work.leased).await,
         }
-        let error = match engine.write(&work.leased).await {
+        None
+    }
+
+    /// A delivery that can never be written is refused, with the reason.
+    async fn written(&mut self, work: Work, letter: anyhow::Result<Message>) -> Option<Hand> {
+        let engine = Arc::clone(&self.engine);
+        let error = match letter {
             Ok(message) => return Some(Hand { work, message }),
             Err(error) => error,
         };
@@ -117,30 +132,52 @@ impl Worker {
         None
     }
 
-    /// What comes next on this connection, made while the disk writes the mark.
+    /// Hands one over; what comes next on this connection. Its letter is
+    /// written while the disk writes the mark, which waits for nothing once it
+    /// is there.
     async fn hand_over(&mut self, hand: &Hand, queue: &Mutex<Queue>) -> Option<Hand> {
         let (engine, leased) = (Arc::clone(&self.engine), &hand.work.leased);
         let Some(mut connection) = self.connected().await else {
             engine.give_back(leased).await;
             return None;
         };
-        let (started, asked, next) = (engine.ctx.now(), Asked::default(), OnceLock::new());
+        let spare = self.spare(queue).await;
+        let (started, asked, letter) = (engine.ctx.now(), Asked::default(), OnceLock::new());
         let after = self.unsettled.as_ref().map(|before| before.settling.delivery);
-        let mark = Box::pin(async {
-            let (mark, hand) = tokio::join!(engine.mark(leased.id, after, &asked), self.spare(queue));
-            (mark, hand.map(|hand| &next.get_or_init(|| hand).message))
-        });
-        let report = connection.hand_over(&hand.message, mark).await;
-        self.ended(leased, connection, report, started, asked).await;
-        next.into_inner()
+        {
+            let mut writing = pin!(
+                async {
+                    // The ledger goes first: it has the disk to wait for.
+                    tokio::task::yield_now().await;
+                    if let Some(work) = &spare {
+                        let written = engine.write(&work.leased).await;
+                        letter.get_or_init(|| written);
+                    }
+                }
+                .fuse()
+            );
+            let mark = Box::pin(async {
+                let mut asking = pin!(engine.mark(leased.id, after, &asked));
+                let mark = tokio::select! {
+                    biased;
+                    mark = &mut asking => mark,
+                    () = &mut writing => asking.await,
+                };
+                (mark, letter.get().and_then(|letter| letter.as_ref().ok()))
+            });
+            let report = connection.hand_over(&hand.message, mark).await;
+            self.ended(leased, connection, report, started, &asked).await;
+            if !writing.is_terminated() {
+                writing.await;
+            }
+        }
+        self.written(spare?, letter.into_inner()?).await
     }
 
-    /// One more that is ready to be handed over. The ledger goes first: it has
-    /// the disk to wait for.
-    async fn spare(&mut self, queue: &Mutex<Queue>) -> Option<Hand> {
-        tokio::task::yield_now().await;
+    /// One more that may be handed over, when that leaves no other worker idle.
+    async fn spare(&mut self, queue: &Mutex<Queue>) -> Option<Work> {
         let spare = queue.try_lock().ok().and_then(|mut queue| queue.spare(&self.relay, &self.engine.ctx));
-        self.prepare(spare?).await
+        self.admit(spare?).await
     }
 
     async fn ended(
@@ -149,7 +186,7 @@ impl Worker {
         connection: Box<dyn Connection>,
         report: Report,
         started: Timestamp,
-        asked: Asked,
+        asked: &Asked,
     ) {
         let engine = Arc::clone(&self.engine);
         if report.outcome == Outcome::Accepted {
@@ -158,9 +195,6 @@ impl Worker {
         let (fresh, usable) = (self.fresh, connection.is_usable());
         self.connection = Some(connection);
         self.fresh = false;
-        if !usable {
-            self.hang_up().await;
-        }
         match asked.what() {
             Asked::DENIED => engine.halted.store(true, Ordering::Relaxed),
             Asked::STOPPED => engine.give_back(leased).await,
@@ -171,6 +205,10 @@ impl Worker {
                 self.learn(leased, &report);
                 self.settle(leased, report, started).await;
             }
+        }
+        // What the relay answered is with the ledger before it is told goodbye.
+        if !usable {
+            self.hang_up().await;
         }
     }
 
