@@ -41,13 +41,14 @@ BACKGROUND = """() => {
 }"""
 
 # The pictures of sample posts are on a site that is nowhere (RFC 2606): a grey one stands in.
-SAMPLE_SITE = "https://example.org/**"
+# Whose pictures the samples show.
+SAMPLE_HOSTS = ("example.org", "news.example.org")
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1104 480"><rect width="1104" height="480" fill="#808890"/></svg>'
 
 
 def is_here(request):
     parts = urlsplit(request.url)
-    if parts.hostname == "example.org":
+    if parts.hostname in SAMPLE_HOSTS:
         return request.resource_type == "image"
     return parts.scheme in ("file", "data", "about", "blob") or parts.hostname in ("127.0.0.1", "localhost")
 
@@ -57,7 +58,8 @@ def shoot(browser, out, subjects, width, scheme):
     size = {"width": width, "height": 900}
     context = browser.new_context(viewport=size, color_scheme=scheme, device_scale_factor=2 if width < 500 else 1)
     page = context.new_page()
-    page.route(SAMPLE_SITE, lambda route: route.fulfill(content_type="image/svg+xml", body=PICTURE))
+    for host in SAMPLE_HOSTS:
+        page.route(f"https://{host}/**", lambda route: route.fulfill(content_type="image/svg+xml", body=PICTURE))
     faults, wrong = [], []
     page.on("request", lambda request: None if is_here(request) else wrong.append(f"asks for {request.url}"))
     page.on("console", lambda said: wrong.append(f"says {said.text}") if said.type == "error" else None)
