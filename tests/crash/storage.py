@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import struct
 import subprocess
@@ -198,7 +199,7 @@ def is_still(blog):
 
 def power(make, times):
     """SIGKILL, and then what was not synced is gone: all of it, or all but a part the disk got to by chance."""
-    figures, dropped = Figures(), 0
+    figures, unsynced = Figures(), 0
     under = ("env", f"LD_PRELOAD={shim()}")
     with make("power", 2_000) as blog:
         blog.found()
@@ -210,25 +211,44 @@ def power(make, times):
             blog.start(under=under, ready=random.random() < 0.8)
             target = before + random.randint(0, 300)
             until(60, "some mail", lambda: blog.copies.look() >= target or not working(blog))
+            if figures.crashes % 2 == 0:
+                freeze_before_a_sync(blog)
             blog.kill()
             figures.crashes += 1
-            dropped += cut(blog)
+            unsynced += cut(blog)
         blog.start()
         finished(blog, figures)
-        print(f"power: {dropped} unsynced writes were taken away", flush=True)
-        if not dropped:
+        print(f"power: {unsynced} writes were not synced", flush=True)
+        if not unsynced:
             figures.faults.append("there was nothing to take away: the shim does not work")
     return figures
 
 
-def cut(blog):
-    """Takes back unsynced writes of the database's files; how many."""
-    dropped = 0
+def undos(blog):
+    """The database's files, each with the notes of what was written and not synced."""
     for path in (blog.database, blog.database.with_name(blog.database.name + "-wal")):
         undo = path.with_name(path.name + ".undo")
-        if not undo.exists() or not path.exists():
-            continue
+        if undo.exists() and path.exists():
+            yield path, undo
+
+
+def freeze_before_a_sync(blog):
+    """Halts it where something is written and not synced: a kill at any moment seldom comes there."""
+    for _ in range(500):
+        blog.serve.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, blog.serve.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        if any(undo.stat().st_size for _, undo in undos(blog)):
+            return
+        blog.serve.send_signal(signal.SIGCONT)
+        time.sleep(0.002)
+
+
+def cut(blog):
+    """Takes back writes of the database's files that were not synced, all or some; how many there were."""
+    unsynced = 0
+    for path, undo in undos(blog):
         notes = list(read(undo.read_bytes()))
+        unsynced += len(notes)
         undo.unlink()
         with open(path, "r+b") as file:
             for offset, size, old, _, _ in reversed(notes):
@@ -238,15 +258,15 @@ def cut(blog):
             lucky = random.choice((0, 0, 0.5, 0.9))
             for offset, _, _, new, cut_to in notes:
                 if random.random() >= lucky:
-                    dropped += 1
-                elif cut_to >= 0:
+                    continue
+                if cut_to >= 0:
                     file.truncate(cut_to)
                 else:
                     file.seek(offset)
                     file.write(new if random.random() < 0.8 else new[: len(new) // 1024 * 512])
     # What several processes share in memory does not outlive the machine.
     blog.database.with_name(blog.database.name + "-shm").unlink(missing_ok=True)
-    return dropped
+    return unsynced
 
 
 def read(undo):
