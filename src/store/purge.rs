@@ -32,7 +32,44 @@ const FORGET: [&str; 8] = [
         AND NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.subscriber_id = subscribers.id)",
 ];
 
+/// Questions to an address somebody typed to move there, which never said yes; by
+/// the index of the few mails that go to another address than their reader's.
+const OLD_MOVES: &str = "SELECT json_group_array(id) AS ids, COUNT(*) AS n FROM (
+    SELECT d.id FROM deliveries d INDEXED BY deliveries_by_address
+    WHERE d.address IS NOT NULL AND d.kind = 'moving' AND d.settled <= $1
+        AND NOT EXISTS (SELECT 1 FROM subscribers r WHERE r.address_key = LOWER(d.address)) LIMIT $2)";
+
+const FORGET_MOVES: [&str; 3] = [
+    "DELETE FROM address_changes WHERE (subscriber_id, LOWER(address)) IN (SELECT s.subscriber_id, LOWER(d.address)
+        FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id
+        WHERE d.id IN (SELECT value FROM json_each($1)))",
+    "DELETE FROM attempts WHERE delivery_id IN (SELECT value FROM json_each($1))",
+    "DELETE FROM deliveries WHERE id IN (SELECT value FROM json_each($1))",
+];
+
 impl Store {
+    /// Forgets addresses to which a reader asked to move before `until` and that
+    /// never said yes, with the mails to them; how many mails.
+    ///
+    /// # Errors
+    /// Those of the engine; none of them is forgotten then.
+    pub async fn purge_moves(&self, until: Timestamp) -> Result<u64> {
+        let old = sqlx::query(OLD_MOVES).bind(until.0).bind(BATCH).fetch_one(&self.db.reader).await?;
+        let count: i64 = old.try_get("n")?;
+        if count == 0 {
+            return Ok(0);
+        }
+        let mut tx = self.begin().await?;
+        // Asked again, because somebody may have said yes meanwhile.
+        let old = sqlx::query(OLD_MOVES).bind(until.0).bind(BATCH).fetch_one(&mut *tx).await?;
+        let ids: String = old.try_get("ids")?;
+        for sql in FORGET_MOVES {
+            sqlx::query(sql).bind(&ids).execute(&mut *tx).await?;
+        }
+        self.commit(tx).await?;
+        Ok(old.try_get::<i64, _>("n")?.unsigned_abs())
+    }
+
     /// Forgets subscriptions that have been pending since before `until`, with
     /// their addresses, consents and mails; how many. A long list goes bit by bit.
     ///
@@ -115,6 +152,16 @@ mod tests {
         let left = store.subscriptions_after(0, 9, None, None, None).await.unwrap();
         let left: Vec<String> = left.iter().map(|s| format!("{} {}", s.address, s.newsletter)).collect();
         assert_eq!(left, ["confirmed@x.test a", "again@x.test a", "late@x.test a", "open@x.test a"]);
+        let jane = store.subscription(confirmed).await.unwrap().unwrap();
+        let elsewhere = Address::parse("Typed@y.test").unwrap();
+        store.ask_to_move(&jane, &elsewhere, Span::days(2), Timestamp(3)).await.unwrap();
+        sqlx::raw_sql("UPDATE deliveries SET state = 'accepted', settled = 4 WHERE kind = 'moving'")
+            .execute(&store.db.writer)
+            .await
+            .unwrap();
+        let purged = [store.purge_moves(Timestamp(3)).await.unwrap(), store.purge_moves(Timestamp(5)).await.unwrap()];
+        assert_eq!(purged, [0, 1], "who was asked to say yes and never did");
+        assert_eq!(store.wants_to_move(jane.subscriber_id, Timestamp(3)).await.unwrap(), None);
         let counts = "SELECT (SELECT COUNT(*) FROM subscribers), (SELECT COUNT(*) FROM consents WHERE subscription_id NOT IN
             (SELECT id FROM subscriptions)), (SELECT COUNT(*) FROM deliveries WHERE subscription_id NOT IN (SELECT id FROM subscriptions))";
         let row = sqlx::query(counts).fetch_one(&store.db.reader).await.unwrap();

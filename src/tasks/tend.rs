@@ -46,7 +46,8 @@ async fn tended(ctx: &Context, now: Timestamp) -> anyhow::Result<Step> {
     }
     // A link to confirm must not lead to what is forgotten already.
     let kept = ctx.settings.mail.keep_unconfirmed.max(CONFIRM_WITHIN);
-    let purged = ctx.store.purge_unconfirmed(now.minus(kept)).await?;
+    let until = now.minus(kept);
+    let purged = ctx.store.purge_unconfirmed(until).await? + ctx.store.purge_moves(until).await?;
     if purged > 0 {
         telemetry::unconfirmed_purged(purged);
     }
