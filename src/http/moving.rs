@@ -32,8 +32,11 @@ pub async fn ask(State(web): State<Shared>, Path(token): Path<String>, intake: I
         Ok(to) => to,
         Err(reason) => return choices(&web, &subscription, newsletter, &token, Said::NoAddress(&typed, &reason)).await,
     };
-    web.ctx.store.ask_to_move(&subscription, &to, web.ctx.settings.mail.expire, web.ctx.now()).await?;
-    web.ctx.wake.outbox.notify_one();
+    let now = web.ctx.now();
+    if web.aliases.admit(&to, now) {
+        web.ctx.store.ask_to_move(&subscription, &to, web.ctx.settings.mail.expire, now).await?;
+        web.ctx.wake.outbox.notify_one();
+    }
     let mut response = page(200, moving_pages::sent(&web.site(), &to.masked()).into_string());
     cookies::note_asked(&web, &to, &mut response);
     Ok(response)

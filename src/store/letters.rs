@@ -82,6 +82,8 @@ pub(super) async fn queue_mail(
                 WHERE o.subscriber_id = s.subscriber_id AND (o.id = s.id OR $1 = 'confirm') AND d.kind = $1
                 AND d.state NOT IN ('refused', 'suppressed', 'expired', 'cancelled')
                 AND d.created > $5 AND d.created > COALESCE(o.confirmed, 0)))
+            AND ($1 <> 'moving' OR $7 > (SELECT COUNT(*) FROM deliveries d WHERE d.address IS NOT NULL
+                AND LOWER(d.address) = LOWER($6) AND d.kind = $1 AND d.created > $8))
             AND ($1 <> 'confirm' OR $7 > (SELECT COUNT(*) FROM subscriptions o
                 JOIN deliveries d ON d.subscription_id = o.id
                 WHERE o.subscriber_id = s.subscriber_id AND d.kind = $1 AND d.created > $8
