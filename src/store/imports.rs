@@ -158,6 +158,25 @@ const SUBSCRIBE: &str = concat!(
     " ORDER BY n.place ON CONFLICT (subscriber_id, newsletter_id) DO NOTHING"
 );
 
+/// Those of the rows who are here without ever having said so themselves.
+macro_rules! unheard {
+    () => {
+        concat!(
+            "newsletter_id = $2 AND status <> 'unsubscribed' AND confirmed IS NULL AND subscriber_id IN (SELECT r.id FROM ",
+            subscribers!(),
+            ")"
+        )
+    };
+}
+
+const PROVE_LEFT: &str = concat!(
+    "INSERT INTO consents (subscription_id, act, at, source, words, network, import_id)
+     SELECT id, $3, $4, $5, $6, $7, $8 FROM subscriptions WHERE ",
+    unheard!()
+);
+
+const LET_OUT: &str = concat!("UPDATE subscriptions SET status = 'unsubscribed', unsubscribed = $3 WHERE ", unheard!());
+
 // Every subscription has a proof; one without is of this batch.
 const PROVE_NEW: &str = concat!(
     "INSERT INTO consents (subscription_id, act, at, source, words, network, import_id)
@@ -171,7 +190,8 @@ const PROVE_NEW: &str = concat!(
 impl Import {
     /// Enters more rows, all with the same proof. Whoever is there already
     /// stays as they are, but that who is pending becomes active when the
-    /// operator vouches for them.
+    /// operator vouches for them, and who left elsewhere leaves here unless
+    /// they confirmed it themselves.
     ///
     /// # Errors
     /// Those of the engine; the whole import fails then.
@@ -212,7 +232,9 @@ impl Import {
             .rows_affected();
         self.prove(PROVE_NEW, &rows, consent).await?;
         if status == Status::Unsubscribed {
-            self.sum.left += added;
+            self.prove(PROVE_LEFT, &rows, consent).await?;
+            let out = sqlx::query(LET_OUT).bind(&rows).bind(&self.newsletter).bind(self.now.0);
+            self.sum.left += added + out.execute(&mut *self.tx).await?.rows_affected();
             return Ok(());
         }
         let (suppressed, unsubscribed) = (suppressed.unsigned_abs(), unsubscribed.unsigned_abs());
@@ -308,5 +330,26 @@ mod tests {
         assert!(active.len() == 2 && active.iter().all(|s| s.status == Status::Active && s.covered_until == 8));
         let acts = store.consents(pending[0].id).await.unwrap();
         assert_eq!(acts.iter().map(|one| one.act.as_str()).collect::<Vec<_>>(), ["asked", "vouched"]);
+    }
+
+    #[tokio::test]
+    async fn who_left_elsewhere_is_out_here_unless_they_confirmed_it_themselves() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder).await;
+        let names = ["listed@x.test", "sure@x.test"];
+        let mut import = store.import("a", Timestamp(1)).await.unwrap();
+        add(&mut import, &names, VOUCHED).await;
+        import.commit().await.unwrap();
+        sqlx::raw_sql("UPDATE subscriptions SET confirmed = 1 WHERE id = 2").execute(&store.db.writer).await.unwrap();
+        let mut import = store.import("a", Timestamp(2)).await.unwrap();
+        // In one file, too, a no weighs more than a yes.
+        add(&mut import, &["both@x.test"], VOUCHED).await;
+        add(&mut import, &[&names[..], &["both@x.test"]].concat(), (Status::Unsubscribed, ConsentAct::Unsubscribed))
+            .await;
+        assert_eq!(import.commit().await.unwrap().left, 2);
+        let all = store.subscriptions_after(0, 9, None, None, None).await.unwrap();
+        let all: Vec<_> = all.iter().map(|one| (one.address.as_str(), one.status)).collect();
+        let (out, active) = (Status::Unsubscribed, Status::Active);
+        assert_eq!(all, [("listed@x.test", out), ("sure@x.test", active), ("both@x.test", out)]);
     }
 }
