@@ -167,8 +167,9 @@ impl<T> Answer<T> {
     /// Waits until it is on the disk.
     ///
     /// # Errors
-    /// When it could not be made durable: a marked row stays `handing_over`
-    /// and the next run lists it as uncertain.
+    /// When it could not be made durable: a row whose mark is not known to be
+    /// there must not be handed over, and one whose outcome is not stays
+    /// `handing_over`, for the next run to list as uncertain.
     pub async fn durable(self) -> Result<T> {
         self.0.await.map_err(|_| stopped())?
     }
@@ -249,7 +250,8 @@ async fn next(waiting: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>, i
 
 /// Waits until half the connections ask for their mark, though never for long:
 /// the fewer commits, the less each of them costs, and while one half waits for
-/// the disk the other is with the relay.
+/// the disk the other is with the relay. While one of several relays is down, its
+/// connections ask for nothing, and the others may have to wait that long.
 async fn gather(waiting: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>, connections: i64) {
     let until = Instant::now() + PATIENCE;
     let half = usize::try_from(connections / 2).unwrap_or(BATCH);

@@ -14,7 +14,7 @@ use crate::domain::time::Span;
 use crate::store::{Leased, Mail};
 
 /// Editions are leased by so many at a time: a lease costs a commit.
-const BATCH: usize = 200;
+pub(super) const BATCH: usize = 200;
 /// Letters leased at once.
 const LETTERS: usize = 50;
 /// A wait for a rate is looked at again after this.
@@ -89,11 +89,6 @@ impl Feeder {
         self.lanes[relay].waiting.load(Ordering::Relaxed)
     }
 
-    /// The most to lease at once.
-    pub(super) fn most(&self) -> usize {
-        BATCH
-    }
-
     /// Waits until a batch fits where none does.
     pub(super) async fn room(&self) {
         let full = self.lanes.iter().filter(|lane| lane.places.available_permits() < self.batch);
@@ -126,7 +121,7 @@ struct Out {
 pub(super) struct Queue {
     letters: Out,
     editions: Out,
-    /// The first of the editions or letters: it waits until the relay's rate lets it go.
+    /// The one that waits until the relay's rate lets it go; a letter that comes meanwhile passes it.
     head: Option<Work>,
     workers: usize,
 }

@@ -26,7 +26,7 @@ use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::lane::{Fed, Feeder};
+use self::lane::{BATCH, Fed, Feeder};
 use self::relay::Relay;
 use self::worker::Worker;
 use super::letter::Variants;
@@ -147,13 +147,14 @@ impl Engine {
         let takes = |(index, relay): (usize, &Arc<Relay>)| relay.room(feeder.what, feeder.waiting(index), now);
         let takes: Vec<usize> = self.relays.iter().enumerate().map(takes).collect();
         let mut room: Vec<usize> = takes.iter().enumerate().map(|(i, takes)| feeder.free(i).min(*takes)).collect();
-        let limit = room.iter().fold(0, |sum: usize, room| sum.saturating_add(*room)).min(feeder.most());
+        let limit = room.iter().fold(0, |sum: usize, room| sum.saturating_add(*room)).min(BATCH);
         if limit == 0 {
             return if takes.iter().any(|takes| *takes > 0) { Fed::Full } else { Fed::Nothing };
         }
         let leased = match self.ctx.store.is_due(feeder.what, now).await {
             Ok(true) => self.ledger.lease(feeder.what, limit, now).await,
-            nothing => nothing.map(|_| Vec::new()),
+            Ok(false) => Ok(Vec::new()),
+            Err(error) => Err(error),
         };
         telemetry::task_ended("lease", &leased);
         match leased {
