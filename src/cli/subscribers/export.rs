@@ -7,9 +7,9 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use anyhow::Context;
 
-use super::super::arguments::Export;
 use super::super::stage::Desk;
 use super::super::{Failure, output};
+use super::arguments::Export;
 use super::history;
 use crate::domain::Timestamp;
 use crate::domain::subscription::Subscription;

@@ -7,8 +7,8 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use super::super::Failure;
-use super::super::arguments::Export;
 use super::super::stage::Desk;
+use super::arguments::Export;
 use super::{consent, object};
 
 /// Subscriptions in memory at once.

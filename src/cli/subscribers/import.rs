@@ -8,9 +8,9 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::super::arguments::Import;
 use super::super::stage::Desk;
 use super::super::{Failure, output};
+use super::arguments::Import;
 use super::columns::{Columns, Role};
 use super::csv_file::{BadRow, Row, Rows};
 use crate::domain::subscription::{Consent, ConsentAct, Status};

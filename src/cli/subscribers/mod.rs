@@ -1,5 +1,6 @@
 //! `subscribers`: who reads, and how they came and left.
 
+pub mod arguments;
 mod columns;
 mod csv_file;
 mod export;
@@ -13,7 +14,8 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::arguments::{Read, Subscribers};
+use self::arguments::Subscribers;
+use super::arguments::Read;
 use super::stage::Desk;
 use super::{Failure, Stage, output};
 use crate::domain::subscription::{Consent, ConsentAct, Status, Subscription};
