@@ -16,6 +16,7 @@ mod readers;
 mod refusals;
 mod relay;
 mod slots;
+mod spoilt;
 mod stopping;
 mod uncertain;
 mod walk;

@@ -240,24 +240,6 @@ async fn an_edition_too_large_for_the_relay_is_paused_and_burns_nobody() {
 }
 
 #[tokio::test]
-async fn a_stored_address_that_is_none_any_more_is_refused_and_keeps_nobody_waiting() {
-    let mut office = Office::open(Script::new()).await;
-    office.stop().await;
-    let newsletter = office.ctx.settings.newsletters[0].id.clone();
-    office.join_to(&newsletter, &["jane", "old", "joe"], Cadence::Daily).await;
-    office.post("alpha");
-    office.tick_sealing("2026-05-19 07:00").await;
-    office.books.forge("UPDATE subscribers SET address = 'no address' WHERE address LIKE 'old@%'").await;
-    office.start().await;
-    office.hand_over().await;
-    assert_eq!((office.got("jane").len(), office.got("joe").len()), (1, 1));
-    let refused: Vec<_> = office.books.deliveries().await.into_iter().filter(|row| row.state == Row::Refused).collect();
-    assert!(refused.len() == 1 && refused[0].address == "no address" && refused[0].attempts == 0, "{refused:?}");
-    assert_eq!(office.editions().await[0].state, State::Finished);
-    office.close().await;
-}
-
-#[tokio::test]
 async fn an_edition_that_pauses_by_itself_says_so_in_the_log() {
     let mut office = Office::open(Script::new().on(Step::Mail, "", Act::say("550 5.7.1 not you"))).await;
     office.stop().await;

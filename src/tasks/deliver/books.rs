@@ -1,7 +1,7 @@
 //! What the engine writes for its workers: letters, marks, outcomes.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use super::Engine;
 use crate::domain::Timestamp;
@@ -12,22 +12,29 @@ use crate::tasks::letter;
 use crate::telemetry;
 use crate::transport::Message;
 
+/// Why a mark was not granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Without {
+    /// The ledger said no.
+    Denied,
+    /// The ledger could not be written.
+    Failed,
+    /// A stop came first.
+    Stopped,
+}
+
 /// What became of the request for a mark.
 #[derive(Default)]
-pub(super) struct Asked(AtomicU8);
+pub(super) struct Asked(OnceLock<Without>);
 
 impl Asked {
-    pub(super) const DENIED: u8 = 1;
-    pub(super) const FAILED: u8 = 2;
-    pub(super) const STOPPED: u8 = 3;
-
-    /// One of the above; 0 when the mark was granted.
-    pub(super) fn what(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
+    /// `None` when the mark was granted, or not asked for.
+    pub(super) fn without(&self) -> Option<Without> {
+        self.0.get().copied()
     }
 
-    fn note(&self, what: u8) -> Mark {
-        self.0.store(what, Ordering::Relaxed);
+    fn note(&self, why: Without) -> Mark {
+        self.0.get_or_init(|| why);
         Mark::Denied
     }
 }
@@ -46,17 +53,17 @@ impl Engine {
     /// The last question before content leaves.
     pub(super) async fn mark(&self, delivery: i64, after: Option<i64>, asked: &Asked) -> Mark {
         if self.stop.is_cancelled() {
-            return asked.note(Asked::STOPPED);
+            return asked.note(Without::Stopped);
         }
         match self.ledger.mark(delivery, after, self.ctx.now()).await {
             Ok(Mark::Granted) => {
                 crate::failpoint!("mark");
                 Mark::Granted
             }
-            Ok(Mark::Denied) => asked.note(Asked::DENIED),
+            Ok(Mark::Denied) => asked.note(Without::Denied),
             Err(error) => {
                 self.ledger_failed(&error);
-                asked.note(Asked::FAILED)
+                asked.note(Without::Failed)
             }
         }
     }

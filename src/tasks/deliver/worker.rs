@@ -11,7 +11,7 @@ use futures_util::future::{FusedFuture, FutureExt};
 use tokio::sync::Mutex;
 
 use super::Engine;
-use super::books::{Asked, tell};
+use super::books::{Asked, Without, tell};
 use super::lane::{Queue, Work};
 use super::relay::Relay;
 use crate::domain::Timestamp;
@@ -195,13 +195,13 @@ impl Worker {
         let (fresh, usable) = (self.fresh, connection.is_usable());
         self.connection = Some(connection);
         self.fresh = false;
-        match asked.what() {
-            Asked::DENIED => engine.halted.store(true, Ordering::Relaxed),
-            Asked::STOPPED => engine.give_back(leased).await,
+        match asked.without() {
+            Some(Without::Denied) => engine.halted.store(true, Ordering::Relaxed),
+            Some(Without::Stopped) => engine.give_back(leased).await,
             // Nothing left: the row goes back once the ledger can be written.
-            Asked::FAILED => self.settle(leased, Report::withheld(report.phase), started).await,
-            _ if !usable && report.is_untried() => self.untried(leased, report, fresh, started).await,
-            _ => {
+            Some(Without::Failed) => self.settle(leased, Report::withheld(report.phase), started).await,
+            None if !usable && report.is_untried() => self.untried(leased, report, fresh, started).await,
+            None => {
                 self.learn(leased, &report);
                 self.settle(leased, report, started).await;
             }
