@@ -70,7 +70,7 @@ pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
     let options = options(path);
     // The pages of the outbox stay in memory while an edition goes out, and
     // go from the log to the database every 16 MiB.
-    let writing = options.clone().pragma("cache_size", "-8000").pragma("wal_autocheckpoint", "4000");
+    let writing = options.clone().pragma("cache_size", "-4000").pragma("wal_autocheckpoint", "4000");
     // A large edition, or another program that reads for long, leaves a large log: it is cut back.
     let writing = writing.pragma("journal_size_limit", LOG.to_string());
     let writer = pool()
