@@ -183,11 +183,13 @@ async fn write(store: Store, run: Run, mut waiting: mpsc::Receiver<Request>) {
     let mut batch = Vec::with_capacity(BATCH);
     // Deliveries whose outcome should be on the disk and is not.
     let mut unsettled = HashSet::new();
+    // What is with the relay: marked, and nothing heard of it.
+    let mut out = HashSet::new();
     let mut turn = Turn::default();
     // What could not be given back, or it would be nobody's until the next run.
     let mut kept = Vec::new();
     while next(&mut waiting, &mut batch, !kept.is_empty()).await {
-        gather(&mut waiting, &mut batch, run.connections).await;
+        gather(&mut waiting, &mut batch, &mut out).await;
         batch.append(&mut kept);
         let early = |request: &mut Request| matches!(request, Request::Mark(_, Some(k), ..) if unsettled.contains(k));
         for request in batch.extract_if(.., early) {
@@ -205,6 +207,11 @@ async fn write(store: Store, run: Run, mut waiting: mpsc::Receiver<Request>) {
                     Ok(_) => unsettled.remove(&settling.delivery),
                     Err(_) => unsettled.insert(settling.delivery),
                 };
+            }
+            if let (Request::Mark(id, ..), Ok(written)) = (&request, &committed)
+                && !written.denied.contains(id)
+            {
+                out.insert(*id);
             }
             answer(request, &mut committed);
         }
@@ -248,18 +255,16 @@ async fn next(waiting: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>, i
     }
 }
 
-/// Waits until half the connections ask for their mark, though never for long:
-/// the fewer commits, the less each of them costs, and while one half waits for
-/// the disk the other is with the relay. While one of several relays is down, its
-/// connections ask for nothing, and the others may have to wait that long.
-async fn gather(waiting: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>, connections: i64) {
+/// Waits until as many ask for their mark as are with the relay, though never
+/// for long: the fewer commits, the less each of them costs, and while one half
+/// waits for the disk the other is with the relay.
+async fn gather(waiting: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>, out: &mut HashSet<i64>) {
     let until = Instant::now() + PATIENCE;
-    let half = usize::try_from(connections / 2).unwrap_or(BATCH);
-    let mut marks = batch.iter().filter(|request| request.is_mark()).count();
-    while batch.len() < BATCH && marks < half {
+    let mut marks: usize = batch.iter().map(|request| request.marks(out)).sum();
+    while batch.len() < BATCH && marks < out.len() {
         match timeout_at(until, waiting.recv()).await {
             Ok(Some(request)) => {
-                marks += usize::from(request.is_mark());
+                marks += request.marks(out);
                 batch.push(request);
             }
             Ok(None) | Err(_) => return,
@@ -268,8 +273,16 @@ async fn gather(waiting: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>,
 }
 
 impl Request {
-    fn is_mark(&self) -> bool {
-        matches!(self, Self::Mark(..))
+    /// How many marks it asks for; what comes back with it is no longer `out`.
+    fn marks(&self, out: &mut HashSet<i64>) -> usize {
+        match self {
+            Self::Settle(settling, _) => {
+                out.remove(&settling.delivery);
+            }
+            Self::Return(ids, _) => out.retain(|id| !ids.contains(id)),
+            Self::Mark(..) | Self::Lease(..) | Self::PutOff(..) => {}
+        }
+        usize::from(matches!(self, Self::Mark(..)))
     }
 
     /// The same once more, where nobody else would ask; nobody waits for its answer.
