@@ -45,6 +45,9 @@ CREATE INDEX posts_by_hash ON posts (content_hash);
 CREATE INDEX posts_by_path ON posts (path, removed, identity, url, file_size, file_modified, rendered_by);
 CREATE INDEX posts_by_url ON posts (url);
 CREATE INDEX posts_by_date ON posts (dated);
+-- What time alone makes public or ends: asked every second, answered without a look at any other post.
+CREATE INDEX posts_to_come ON posts (dated) WHERE public_since IS NULL AND removed IS NULL AND draft = 0;
+CREATE INDEX posts_to_end ON posts (expires, public_since) WHERE expires IS NOT NULL;
 
 -- Apart from the rest, which is read for every change of any post.
 CREATE TABLE post_bodies (
@@ -92,6 +95,8 @@ CREATE TABLE baselines (
     set_at  BIGINT NOT NULL,
     -- Looks taken in since: one that began before the last of them saw an older archive.
     looks   BIGINT NOT NULL,
+    -- Those of them that changed a post or what is public: when it grows, feeds and pages follow.
+    changes BIGINT NOT NULL,
     -- When a large part of the archive changed or vanished in one look: editions
     -- sealed since wait for the operator. NULL once one of them was let go.
     guarded BIGINT

@@ -76,6 +76,8 @@ pub struct Ingested {
     pub removed: u64,
     /// Posts that became public in this scan, baseline included.
     pub published: u64,
+    /// Posts that are public no more.
+    pub withdrawn: u64,
     /// So many came, changed or left at once that editions wait for the operator.
     pub guarded: bool,
     /// Another scan was taken in since this one began, so this one was not: it
@@ -93,6 +95,15 @@ impl Ingested {
 /// The guard needs more posts than this: two new posts in a young archive of
 /// three are no accident.
 const GUARD_FLOOR: i64 = 5;
+
+/// Whether there was a first scan, and time alone has changed nothing since.
+const AT_REST: &str = concat!(
+    "SELECT EXISTS (SELECT 1 FROM baselines)
+        AND NOT EXISTS (SELECT 1 FROM posts WHERE public_since IS NULL AND ",
+    public!("$1"),
+    ") AND NOT EXISTS (SELECT 1 FROM posts WHERE expires <= $1 AND public_since IS NOT NULL)
+        AND NOT EXISTS (SELECT 1 FROM posts WHERE dated > $1 AND public_since IS NOT NULL)"
+);
 
 impl Store {
     /// Every file of the archive whose post is present, by path. Those rendered
@@ -118,7 +129,23 @@ impl Store {
         Ok(known.collect())
     }
 
-    /// How many scans were taken in.
+    /// Whether a scan that read nothing and missed no file has nothing to take
+    /// in either: no post becomes public or ends by `now`, and no file the first
+    /// scan could not read is gone.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn is_at_rest(&self, present: &HashSet<&str>, now: Timestamp) -> Result<bool> {
+        let row = sqlx::query(AT_REST).bind(now.0).fetch_one(&self.db.reader).await?;
+        if !row.try_get::<bool, _>(0)? {
+            return Ok(false);
+        }
+        let unread = sqlx::query("SELECT path FROM baseline_files").fetch_all(&self.db.reader).await?;
+        let paths = unread.iter().map(|row| row.try_get::<&str, _>("path"));
+        Ok(paths.collect::<std::result::Result<Vec<_>, _>>()?.into_iter().all(|path| present.contains(path)))
+    }
+
+    /// How many scans were taken in that could change anything.
     ///
     /// # Errors
     /// Those of the engine.
@@ -155,14 +182,17 @@ impl Store {
         remove_missing(&mut tx, scan, &taken, now, &mut done).await?;
         number_public(&mut tx, scan, now, &mut done).await?;
         forget_read(&mut tx, scan).await?;
+        let is_change = done.changed_anything() || !scan.read.is_empty();
         let upheaval = scan.is_large(i64::try_from(done.changed + done.removed).unwrap_or(i64::MAX), before);
         done.guarded |= upheaval;
         sqlx::query(
-            "INSERT INTO baselines (id, set_at, looks) VALUES (1, $1, 1)
-             ON CONFLICT (id) DO UPDATE SET looks = looks + 1, guarded = CASE WHEN $2 THEN $1 ELSE guarded END",
+            "INSERT INTO baselines (id, set_at, looks, changes) VALUES (1, $1, 1, 1)
+             ON CONFLICT (id) DO UPDATE SET looks = looks + 1, changes = changes + $3,
+                guarded = CASE WHEN $2 THEN $1 ELSE guarded END",
         )
         .bind(now.0)
         .bind(upheaval)
+        .bind(i64::from(is_change))
         .execute(&mut *tx)
         .await?;
         self.commit(tx).await?;
@@ -259,7 +289,7 @@ async fn number_public(
         public!("$1"),
         " ORDER BY dated, id"
     );
-    sqlx::query(WITHDRAW).bind(now.0).execute(&mut **tx).await?;
+    done.withdrawn = sqlx::query(WITHDRAW).bind(now.0).execute(&mut **tx).await?.rows_affected();
     let fresh = sqlx::query(BECAME_PUBLIC).bind(now.0).fetch_all(&mut **tx).await?;
     let mut newest = count(tx, "SELECT COALESCE(MAX(seq), 0) FROM posts").await?;
     let numbered = count(tx, "SELECT COUNT(seq) FROM posts").await?;
@@ -292,4 +322,23 @@ async fn number_public(
     }
     done.published = u64::try_from(fresh.len()).unwrap_or(0);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::AssertSqlSafe;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whether_time_changed_anything_is_told_without_walking_through_the_posts() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("postroom.db")).await.unwrap();
+        let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {AT_REST}"));
+        let rows = sqlx::query(sql).bind(0).fetch_all(&store.db.reader).await.unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+        let has = |index: &str| plan.iter().any(|step| step.starts_with("SEARCH posts") && step.contains(index));
+        assert!(has("posts_to_come") && has("posts_to_end") && has("posts_by_date"), "{plan:?}");
+        assert!(!plan.iter().any(|step| step.starts_with("SCAN posts")), "{plan:?}");
+    }
 }

@@ -49,13 +49,16 @@ async fn look(ctx: &Context, now: Timestamp) -> anyhow::Result<Result<Looked, Fa
     let began_after = ctx.store.looks().await?;
     let known = ctx.store.known_files(&rendered_by).await?;
     let (remote, local): (Vec<_>, Vec<_>) = known.into_iter().partition(|(path, _)| remote::is_remote(path));
-    let mut scan = match scan(ctx, local, now).await? {
+    let remote: Vec<String> = remote.into_iter().map(|(path, _)| path).collect();
+    let local = Arc::new(local.into_iter().map(|(path, file)| (path, to_known(file))).collect());
+    let mut scan = match scan(ctx, &local, now).await? {
         Ok(scan) => scan,
         Err(fault) => return Ok(Err(fault)),
     };
     let mut gathered = gather(ctx, &rendered_by, now).await?;
-    keep_remote(&mut scan, remote, &gathered);
-    let ingested = take_in(ctx, &scan, &mut gathered, (&rendered_by, began_after), now).await?;
+    keep_remote(&mut scan, &remote, &gathered);
+    let known = local.keys().chain(&remote).map(String::as_str);
+    let ingested = take_in(ctx, (&scan, known), &mut gathered, (&rendered_by, began_after), now).await?;
     if !ingested.stale {
         // After the posts: what is not taken in must be asked for again.
         keep_sources(ctx, &gathered).await?;
@@ -83,13 +86,16 @@ async fn keep_sources(ctx: &Context, gathered: &Gathered) -> anyhow::Result<()> 
 }
 
 /// One look through the folder, where there is one.
-async fn scan(ctx: &Context, known: Vec<(String, KnownFile)>, now: Timestamp) -> anyhow::Result<Result<Scan, Fault>> {
+async fn scan(
+    ctx: &Context,
+    known: &Arc<HashMap<String, Known>>,
+    now: Timestamp,
+) -> anyhow::Result<Result<Scan, Fault>> {
     if !ctx.settings.archive.has_folder {
         return Ok(Ok(Scan::default()));
     }
-    let archive = Arc::clone(&ctx.archive);
-    let remembered: HashMap<_, _> = known.iter().map(|(path, file)| (path.clone(), to_known(file))).collect();
-    let scanned = tokio::task::spawn_blocking(move || archive.scan(&remembered, now)).await?;
+    let (archive, all) = (Arc::clone(&ctx.archive), Arc::clone(known));
+    let scanned = tokio::task::spawn_blocking(move || archive.scan(&all, now)).await?;
     let suddenly_empty = |scan: &Scan| {
         let nothing = scan.read.is_empty() && scan.unchanged.is_empty() && scan.waiting.is_empty();
         nothing && !known.is_empty()
@@ -106,22 +112,27 @@ async fn scan(ctx: &Context, known: Vec<(String, KnownFile)>, now: Timestamp) ->
 
 /// What came from a feed stays when the feed drops it, which most do after
 /// twenty entries; it goes with the feed, when the settings name it no more.
-fn keep_remote(scan: &mut Scan, known: Vec<(String, KnownFile)>, gathered: &Gathered) {
+fn keep_remote(scan: &mut Scan, known: &[String], gathered: &Gathered) {
     let read: HashSet<&str> = gathered.entries.iter().map(|entry| entry.path.as_str()).collect();
     let is_kept = |path: &str| gathered.sources.iter().any(|source| remote::is_from(path, &source.url));
-    let kept = known.into_iter().map(|(path, _)| path).filter(|path| !read.contains(path.as_str()) && is_kept(path));
-    scan.unchanged.extend(kept);
+    scan.unchanged.extend(known.iter().filter(|path| !read.contains(path.as_str()) && is_kept(path)).cloned());
 }
 
+/// Takes the scan into the store; not where it has nothing to say, which is
+/// nearly always.
 async fn take_in(
     ctx: &Context,
-    scan: &Scan,
+    (scan, mut known): (&Scan, impl Iterator<Item = &str>),
     gathered: &mut Gathered,
     (rendered_by, began_after): (&str, i64),
     now: Timestamp,
 ) -> anyhow::Result<Ingested> {
     let present: HashSet<&str> =
         scan.unchanged.iter().chain(&scan.waiting).chain(&scan.held).map(String::as_str).collect();
+    let is_silent = scan.read.is_empty() && gathered.entries.is_empty() && gathered.old.is_empty();
+    if is_silent && known.all(|path| present.contains(path)) && ctx.store.is_at_rest(&present, now).await? {
+        return Ok(Ingested::default());
+    }
     let archive = &ctx.settings.archive;
     let files = scan.read.iter().map(|read| (&read.entry, read.stamp.size, read.stamp.modified));
     let old = std::mem::take(&mut gathered.old);
@@ -143,10 +154,7 @@ fn rendered_by(ctx: &Context) -> String {
     format!("{} {}", env!("CARGO_PKG_VERSION"), ctx.archive.fingerprint())
 }
 
-fn to_known(file: &KnownFile) -> Known {
-    Known {
-        identity: file.identity.clone(),
-        url: file.url.clone(),
-        stamp: file.stamp.map(|(size, modified)| Stamp { size, modified }),
-    }
+fn to_known(file: KnownFile) -> Known {
+    let stamp = file.stamp.map(|(size, modified)| Stamp { size, modified });
+    Known { identity: file.identity, url: file.url, stamp }
 }

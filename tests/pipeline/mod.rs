@@ -8,6 +8,7 @@ mod files;
 mod guard;
 mod hands;
 mod leaving;
+mod looking;
 mod mail;
 mod office;
 mod pace;
