@@ -31,7 +31,7 @@ use crate::fetch::Fetcher;
 use crate::http;
 use crate::settings::{Settings, secrets};
 use crate::store::{Store, StoreError, beside, network};
-use crate::tasks::{compose, ingest, publish, tell, tend};
+use crate::tasks::{Step, compose, ingest, publish, tell, tend};
 use crate::telemetry;
 use crate::transport;
 
@@ -200,6 +200,7 @@ pub async fn serve(ctx: Arc<Context>, stop: CancellationToken) -> Result<(), Sta
     let scheduler = tick_every_second(&ticks).await?;
     let mut published = String::new();
     first_look(&ctx, &mut published).await;
+    compress(&ctx, &stop);
     let delivery = start_delivery(&ctx, ticks.clone(), stop.child_token()).await?;
     let tasks = TaskTracker::new();
     tasks.spawn(watch_archive(Arc::clone(&ctx), published, ticks.subscribe(), stop.clone()));
@@ -295,7 +296,9 @@ async fn watch_archive(
             // A file written within the last two seconds has to rest first.
             next = now.plus(if waiting { Span::seconds(2) } else { ctx.settings.archive.rescan });
         }
-        refresh(&ctx, &mut published).await;
+        if refresh(&ctx, &mut published).await {
+            compress(&ctx, &stop);
+        }
     }
 }
 
@@ -334,8 +337,18 @@ async fn look(ctx: &Context, now: Timestamp) -> bool {
     }
 }
 
-async fn refresh(ctx: &Context, published: &mut String) {
-    telemetry::task_ended("publish", &publish::step(ctx, published, ctx.now()).await);
+/// Publishes what changed; whether anything did.
+async fn refresh(ctx: &Context, published: &mut String) -> bool {
+    let done = publish::step(ctx, published, ctx.now()).await;
+    telemetry::task_ended("publish", &done);
+    matches!(done, Ok(Step::Worked(_)))
+}
+
+/// Compresses what was published, after it is: readers who come meanwhile have
+/// theirs compressed at once.
+fn compress(ctx: &Arc<Context>, stop: &CancellationToken) {
+    let (ctx, stop) = (Arc::clone(ctx), stop.clone());
+    drop(tokio::task::spawn_blocking(move || ctx.site.prepare(|| !stop.is_cancelled())));
 }
 
 /// Composes what falls due and tends the outbox, every second.

@@ -232,6 +232,17 @@ impl Site {
         *self.published.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(files);
     }
 
+    /// Makes the smaller forms of what is published, one file after the other and
+    /// the site's own feeds first, while `goes_on` says so and no other files
+    /// have come. Takes long where there are many feeds: for a thread of its own.
+    pub fn prepare(&self, goes_on: impl Fn() -> bool) {
+        let all = self.all();
+        let mut raw: Vec<_> = all.iter().filter(|(_, asset)| !asset.is_prepared()).collect();
+        raw.sort_by_key(|(path, asset)| (path.matches('/').count(), asset.feed_id.is_empty(), *path));
+        let is_current = || Arc::ptr_eq(&all, &self.all());
+        raw.into_iter().take_while(|_| goes_on() && is_current()).for_each(|(_, asset)| asset.prepare());
+    }
+
     /// Why the archive could not be read at the last scan, if it could not.
     pub fn archive_fault(&self) -> Option<Fault> {
         self.archive_fault.read().unwrap_or_else(PoisonError::into_inner).clone()

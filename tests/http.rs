@@ -3,6 +3,7 @@
 mod abuse;
 mod choosing;
 mod embedding;
+mod feeds;
 mod house;
 mod leaving;
 mod members;

@@ -1,14 +1,13 @@
-//! A published file: its bytes in every coding, prepared once, and the answer
+//! A published file: its bytes in every coding, each made once, and the answer
 //! to one request for it.
 
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::RenderError;
 use super::negotiate::{self, Coding};
 use crate::domain::Timestamp;
 
@@ -21,6 +20,25 @@ const LARGE: usize = 1 << 20;
 /// Not the best there is: the levels above take several times as long for a few bytes.
 const ZSTD_LEVEL: i32 = 9;
 
+/// The smaller forms of a body. Each is made once: before anybody asks by
+/// [`Asset::prepare`], or for the first who does.
+#[derive(Debug, Default)]
+struct Forms {
+    /// gzip (RFC 1952) without a time stamp.
+    gzip: OnceLock<Option<Arc<[u8]>>>,
+    /// RFC 7932.
+    brotli: OnceLock<Option<Arc<[u8]>>>,
+    /// RFC 8878.
+    zstd: OnceLock<Option<Arc<[u8]>>>,
+}
+
+/// They follow from the body: of equal files it does not matter which are made.
+impl PartialEq for Forms {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
 /// A file of the published site. Cloning shares the bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Asset {
@@ -28,12 +46,8 @@ pub struct Asset {
     pub media_type: &'static str,
     /// The bytes themselves.
     pub body: Arc<[u8]>,
-    /// The same, gzip (RFC 1952) without a time stamp.
-    pub gzip: Arc<[u8]>,
-    /// The same, brotli (RFC 7932).
-    pub brotli: Arc<[u8]>,
-    /// The same, zstd (RFC 8878).
-    pub zstd: Arc<[u8]>,
+    /// The same in the other codings.
+    forms: Arc<Forms>,
     /// Strong validator of `body`, quoted. The other three forms have validators
     /// of their own, as their bytes differ (RFC 9110 section 8.8.3.3).
     pub etag: String,
@@ -70,17 +84,33 @@ pub struct Answer {
 }
 
 impl Asset {
-    /// Prepares `body` for serving.
-    ///
-    /// # Errors
-    /// When a compressor fails, which writing to memory does not.
-    pub fn new(media_type: &'static str, body: Vec<u8>, modified: Timestamp) -> Result<Self, RenderError> {
+    /// `body` as a file. Its smaller forms are made by [`Asset::prepare`], or
+    /// when they are asked for.
+    pub fn new(media_type: &'static str, body: Vec<u8>, modified: Timestamp) -> Self {
         let hash = digest(&SHA256, &body);
         // 144 of the 256 bits: no reader or cache meets two bodies with the same.
         let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..18]));
-        let (gzip, brotli, zstd) = (gzip(&body)?, brotli(&body)?, zstd(&body)?);
         let (feed_id, links) = (String::new(), String::new());
-        Ok(Self { media_type, gzip, brotli, zstd, body: body.into(), etag, modified, feed_id, links, made_of: 0 })
+        Self { media_type, forms: Arc::default(), body: body.into(), etag, modified, feed_id, links, made_of: 0 }
+    }
+
+    /// The same, last changed then.
+    #[must_use]
+    pub fn modified_at(self, modified: Timestamp) -> Self {
+        Self { modified, ..self }
+    }
+
+    /// Makes every form there is not yet: some ten milliseconds for a large feed.
+    pub fn prepare(&self) {
+        for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd] {
+            self.form(coding);
+        }
+    }
+
+    /// Whether every form is made.
+    pub fn is_prepared(&self) -> bool {
+        let Forms { gzip, brotli, zstd } = &*self.forms;
+        [gzip, brotli, zstd].iter().all(|form| form.get().is_some())
     }
 
     /// The asset for `body`, sharing the prepared forms of `previous` where it
@@ -88,9 +118,6 @@ impl Asset {
     /// changed is modified later, `now` at the earliest, even when its newest
     /// post is older: a reader that sends dates only must not miss an edit or a
     /// removed post, restarts of ours included.
-    ///
-    /// # Errors
-    /// As [`Asset::new`].
     pub fn following(
         previous: Option<&Self>,
         was: Option<&Stamp>,
@@ -98,16 +125,16 @@ impl Asset {
         body: Vec<u8>,
         modified: Timestamp,
         now: Timestamp,
-    ) -> Result<Self, RenderError> {
+    ) -> Self {
         if let Some(old) = previous.filter(|old| *old.body == *body && old.media_type == media_type) {
-            return Ok(old.clone());
+            return old.clone();
         }
-        let mut asset = Self::new(media_type, body, modified)?;
+        let mut asset = Self::new(media_type, body, modified);
         if let Some(was) = was {
             let later = now.max(Timestamp(was.modified.0 + 1000));
             asset.modified = if was.etag == asset.etag { was.modified } else { later };
         }
-        Ok(asset)
+        asset
     }
 
     /// What to remember of it.
@@ -130,7 +157,7 @@ impl Asset {
             return refuse(405, vec![vary, ("allow", "GET, HEAD".to_owned())]);
         }
         let Some(coding) = negotiate::coding(accept_encoding) else { return refuse(406, vec![vary]) };
-        let (body, etag) = self.form(coding);
+        let etag = self.etag_of(coding);
         let mut headers = vec![
             vary,
             ("cache-control", CACHE_CONTROL.to_owned()),
@@ -146,6 +173,7 @@ impl Asset {
         if is_known {
             return Answer { status: 304, headers, body: Arc::default() };
         }
+        let (coding, body) = self.form(coding);
         // Said, so that nobody tries to resume: a part of a feed is of no use.
         headers.push(("accept-ranges", "none".to_owned()));
         headers.push(("content-type", self.media_type.to_owned()));
@@ -159,15 +187,27 @@ impl Asset {
         Answer { status: 200, headers, body: if method == "HEAD" { Arc::default() } else { Arc::clone(body) } }
     }
 
-    /// One representation and its validator.
-    fn form(&self, coding: Coding) -> (&Arc<[u8]>, String) {
+    /// The validator of one representation.
+    fn etag_of(&self, coding: Coding) -> String {
         let suffixed = |suffix: &str| format!("{}{suffix}\"", self.etag.trim_end_matches('"'));
         match coding {
-            Coding::Identity => (&self.body, self.etag.clone()),
-            Coding::Gzip => (&self.gzip, suffixed("-gz")),
-            Coding::Brotli => (&self.brotli, suffixed("-br")),
-            Coding::Zstd => (&self.zstd, suffixed("-zs")),
+            Coding::Identity => self.etag.clone(),
+            Coding::Gzip => suffixed("-gz"),
+            Coding::Brotli => suffixed("-br"),
+            Coding::Zstd => suffixed("-zs"),
         }
+    }
+
+    /// One representation; the body as it is where a compressor failed, which
+    /// writing to memory does not.
+    fn form(&self, coding: Coding) -> (Coding, &Arc<[u8]>) {
+        let form = match coding {
+            Coding::Identity => None,
+            Coding::Gzip => self.forms.gzip.get_or_init(|| gzip(&self.body).ok()).as_ref(),
+            Coding::Brotli => self.forms.brotli.get_or_init(|| brotli(&self.body).ok()).as_ref(),
+            Coding::Zstd => self.forms.zstd.get_or_init(|| zstd(&self.body).ok()).as_ref(),
+        };
+        form.map_or((Coding::Identity, &self.body), |form| (coding, form))
     }
 }
 
@@ -208,7 +248,7 @@ mod tests {
 
     fn asset() -> Asset {
         let body = "a body that is long enough to be made smaller, ".repeat(20).into_bytes();
-        Asset::new("text/css; charset=utf-8", body, Timestamp(784_111_777_000)).unwrap()
+        Asset::new("text/css; charset=utf-8", body, Timestamp(784_111_777_000))
     }
 
     fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
@@ -218,17 +258,21 @@ mod tests {
     #[test]
     fn all_four_forms_are_the_same_body_with_validators_of_their_own() {
         let asset = asset();
+        assert!(!asset.is_prepared());
+        asset.prepare();
+        assert!(asset.is_prepared() && asset.clone().is_prepared());
+        let [gzip, brotli, zstd] = [Coding::Gzip, Coding::Brotli, Coding::Zstd].map(|coding| asset.form(coding).1);
         let mut unzipped = Vec::new();
-        flate2::read::GzDecoder::new(&asset.gzip[..]).read_to_end(&mut unzipped).unwrap();
+        flate2::read::GzDecoder::new(&gzip[..]).read_to_end(&mut unzipped).unwrap();
         assert_eq!(unzipped, &asset.body[..]);
         let mut unpacked = Vec::new();
-        brotli::BrotliDecompress(&mut &asset.brotli[..], &mut unpacked).unwrap();
+        brotli::BrotliDecompress(&mut &brotli[..], &mut unpacked).unwrap();
         assert_eq!(unpacked, &asset.body[..]);
-        assert_eq!(zstd::bulk::decompress(&asset.zstd, asset.body.len()).unwrap(), &asset.body[..]);
-        for smaller in [&asset.gzip, &asset.brotli, &asset.zstd] {
+        assert_eq!(zstd::bulk::decompress(zstd, asset.body.len()).unwrap(), &asset.body[..]);
+        for smaller in [gzip, brotli, zstd] {
             assert!(smaller.len() < asset.body.len());
         }
-        assert_eq!(&asset.gzip[4..8], [0; 4], "gzip carries no time stamp");
+        assert_eq!(&gzip[4..8], [0; 4], "gzip carries no time stamp");
 
         let seen: Vec<_> =
             [None, Some("gzip"), Some("br"), Some("zstd")].map(|accept| asset.answer("GET", accept, None, None)).into();
@@ -238,7 +282,7 @@ mod tests {
         assert_eq!(of("etag"), ["", "-gz", "-br", "-zs"].map(|suffix| format!("\"{stem}{suffix}\"")));
         assert_eq!(
             seen.iter().map(|a| a.body.clone()).collect::<Vec<_>>(),
-            [&asset.body, &asset.gzip, &asset.brotli, &asset.zstd].map(Arc::clone)
+            [&asset.body, gzip, brotli, zstd].map(Arc::clone)
         );
     }
 
@@ -291,18 +335,17 @@ mod tests {
         let asset = asset();
         let [get, head] = ["GET", "HEAD"].map(|method| asset.answer(method, Some("br"), None, None));
         assert_eq!(get.headers, head.headers);
-        assert_eq!(header(&head, "content-length"), Some(asset.brotli.len().to_string().as_str()));
+        assert_eq!(header(&head, "content-length"), Some(asset.form(Coding::Brotli).1.len().to_string().as_str()));
     }
 
     #[test]
     fn a_changed_body_is_modified_later_and_an_equal_one_is_the_same_asset() {
         let first = asset();
         let (kind, late, was) = (first.media_type, Timestamp(999_999_999_000), first.stamp());
-        let again = Asset::following(Some(&first), Some(&was), kind, first.body.to_vec(), late, late).unwrap();
-        assert!(Arc::ptr_eq(&again.brotli, &first.brotli));
+        let again = Asset::following(Some(&first), Some(&was), kind, first.body.to_vec(), late, late);
+        assert!(Arc::ptr_eq(&again.forms, &first.forms));
         assert_eq!(again.modified, first.modified);
-        let shorter =
-            |now| Asset::following(Some(&first), Some(&was), kind, b"shorter".to_vec(), Timestamp(0), now).unwrap();
+        let shorter = |now| Asset::following(Some(&first), Some(&was), kind, b"shorter".to_vec(), Timestamp(0), now);
         let changed = shorter(Timestamp(0));
         assert_eq!(changed.modified, Timestamp(first.modified.0 + 1000));
         assert_eq!(shorter(late).modified, late, "not before anybody could have seen it");

@@ -122,9 +122,6 @@ pub enum RenderError {
     /// A writer made bytes that are not UTF-8.
     #[error("a feed writer made bytes that are not UTF-8")]
     Encoding(#[from] std::string::FromUtf8Error),
-    /// A prepared form could not be compressed.
-    #[error("a feed could not be compressed")]
-    Compression(#[from] std::io::Error),
 }
 
 /// An absolute address as every reader understands it: ASCII, with letters of

@@ -83,13 +83,7 @@ pub struct Before {
 }
 
 impl Before {
-    fn following(
-        &self,
-        path: &str,
-        media_type: &'static str,
-        body: Vec<u8>,
-        modified: Timestamp,
-    ) -> Result<Asset, RenderError> {
+    fn following(&self, path: &str, media_type: &'static str, body: Vec<u8>, modified: Timestamp) -> Asset {
         Asset::following(self.assets.get(path), self.stamps.get(path), media_type, body, modified, self.now)
     }
 
@@ -126,7 +120,8 @@ pub fn shown(masthead: &Masthead, catalogue: &Catalogue) -> Vec<i64> {
 /// same in the folder of each shelf, each once more with summaries under
 /// `summary/` where they hold whole posts; `/feed.css`, `/feeds.opml` and
 /// `/sitemap.xml`. Paths are decoded and relative to the public address. What
-/// did not change since `before` is taken from there ready-made. The pages of
+/// did not change since `before` is taken from there ready-made; nothing is
+/// compressed here, see [`Asset::prepare`]. The pages of
 /// feeds' archives are made when asked for: see [`ArchivePage`].
 ///
 /// # Errors
@@ -137,13 +132,11 @@ pub fn publish(
     before: &Before,
 ) -> Result<Vec<(String, Asset)>, RenderError> {
     let modified = catalogue.items.iter().map(changed).max().unwrap_or_default();
-    let list = |path: &str, media_type, body| {
-        before.following(path, media_type, body, modified).map(|asset| (path.to_owned(), asset))
-    };
+    let list = |path: &str, media_type, body| (path.to_owned(), before.following(path, media_type, body, modified));
     let mut site: Vec<(String, Asset)> = vec![
-        list(STYLESHEET_PATH, "text/css; charset=utf-8", masthead.stylesheet.clone().into_bytes())?,
-        list(OPML_PATH, "text/x-opml; charset=utf-8", lists::opml(masthead, catalogue))?,
-        list(SITEMAP_PATH, "application/xml; charset=utf-8", lists::sitemap(masthead, catalogue))?,
+        list(STYLESHEET_PATH, "text/css; charset=utf-8", masthead.stylesheet.clone().into_bytes()),
+        list(OPML_PATH, "text/x-opml; charset=utf-8", lists::opml(masthead, catalogue)),
+        list(SITEMAP_PATH, "application/xml; charset=utf-8", lists::sitemap(masthead, catalogue)),
     ];
     site.extend(feeds(masthead, catalogue, before)?);
     Ok(site)
@@ -205,7 +198,7 @@ fn feed(
     }
     let body = (format.render)(&channel, posts)?;
     let modified = posts.iter().map(|post| changed(post)).max().unwrap_or_default();
-    let mut asset = before.following(&path, format.media_type, body, modified)?;
+    let mut asset = before.following(&path, format.media_type, body, modified);
     asset.links = link_header(&channel);
     asset.feed_id = channel.id;
     asset.made_of = made_of;
@@ -325,7 +318,7 @@ impl<'a> ArchivePage<'a> {
             next: (self.number < self.last).then(|| page(self.number + 1)),
         };
         let modified = posts.iter().map(|post| changed(post)).max().unwrap_or_default();
-        let mut asset = Asset::new(self.format.media_type, (self.format.render)(&channel, posts)?, modified)?;
+        let mut asset = Asset::new(self.format.media_type, (self.format.render)(&channel, posts)?, modified);
         asset.links = link_header(&channel);
         asset.feed_id = channel.id;
         Ok(asset)
@@ -350,7 +343,7 @@ pub fn private(
     channel.id = feed_id.to_owned();
     channel.for_subscribers = true;
     let modified = posts.iter().map(|post| changed(post)).max().unwrap_or_default();
-    Asset::new(format.media_type, (format.render)(&channel, posts)?, modified)
+    Ok(Asset::new(format.media_type, (format.render)(&channel, posts)?, modified))
 }
 
 /// When readers of the feed could first see the post as it is now. One

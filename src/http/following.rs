@@ -82,9 +82,6 @@ pub async fn below(
         return Ok(seen_by_people(&headers, send(&asset, &method, &headers)));
     }
     let asset = archive_page(&web, &path).await?.ok_or(Failure::Page(Fault::Unknown))?;
-    // Nobody keeps book of when a page of the archive last changed: its validator alone is asked.
-    let mut headers = headers;
-    headers.remove(IF_MODIFIED_SINCE);
     Ok(seen_by_people(&headers, send(&asset, &method, &headers)))
 }
 
@@ -93,7 +90,8 @@ async fn archive_page(web: &Web, path: &str) -> Result<Option<Asset>, Failure> {
     let shelves = web.library.shelves(&web.ctx, web.ctx.now()).await?;
     let Some(page) = ArchivePage::at(&web.ctx.masthead(), &shelves.catalogue, path) else { return Ok(None) };
     match web.ctx.archive_page(&shelves.catalogue, &page).await {
-        Ok(asset) => Ok(Some(asset)),
+        // Its posts may be older than its links to the pages beside it.
+        Ok(asset) => Ok(Some(asset.modified_at(shelves.modified))),
         Err(error) => {
             telemetry::request_failed(&error.to_string());
             Err(Failure::Page(Fault::Unavailable))

@@ -16,6 +16,9 @@ pub struct Shelves {
     pub posts: Vec<PostLine>,
     /// All there is to follow.
     pub catalogue: Catalogue,
+    /// Since when it is as it is, as far as anybody could see: what is made from
+    /// it did not change after that.
+    pub modified: Timestamp,
 }
 
 /// The last shelves and the fingerprint of what they were made from.
@@ -37,8 +40,11 @@ impl Library {
         }
         let catalogue = ctx.catalogue(now).await?;
         let posts = catalogue.items.iter().filter(|post| is_on_pages(post)).map(PostLine::from).collect();
-        let shelves = Arc::new(Shelves { posts, catalogue });
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (fingerprint, Arc::clone(&shelves));
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Dates over HTTP are whole seconds: what changes twice within one gets the next.
+        let after = Timestamp((kept.1.modified.0.div_euclid(1_000) + 1) * 1_000);
+        let shelves = Arc::new(Shelves { posts, catalogue, modified: now.max(after) });
+        *kept = (fingerprint, Arc::clone(&shelves));
         Ok(shelves)
     }
 }

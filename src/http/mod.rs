@@ -126,13 +126,11 @@ fn feeds(web: &Shared) -> Router<Shared> {
 impl Web {
     fn new(ctx: Arc<Context>) -> Self {
         let now = ctx.now();
-        let file = |path, media_type, body: &str| {
-            Asset::new(media_type, body.as_bytes().to_vec(), now).ok().map(|asset| (path, asset))
-        };
+        let file = |path, media_type, body: &str| (path, Asset::new(media_type, body.as_bytes().to_vec(), now));
         let css = file("/page.css", "text/css; charset=utf-8", &ctx.looks.page_css);
         let icon = file("/icon.svg", "image/svg+xml", &ctx.looks.icon);
         let logo = ctx.looks.mail.picture.as_ref().zip(ctx.looks.logo.as_ref());
-        let logo = logo.and_then(|(logo, (kind, bytes))| Some((logo.path, Asset::new(kind, bytes.clone(), now).ok()?)));
+        let logo = logo.map(|(logo, (kind, bytes))| (logo.path, Asset::new(kind, bytes.clone(), now)));
         let robots = file("/robots.txt", "text/plain; charset=utf-8", &robots(&ctx.settings.http.public_url));
         let script = embed::script(&ctx.words, &ctx.settings.site.title, &ctx.settings.http.public_url);
         let script = file("/embed.js", "text/javascript; charset=utf-8", &script);
@@ -148,7 +146,7 @@ impl Web {
             // feed of the site, stays far below. Once a second, on and on, is a mistake.
             polls: limit::Limiter::lenient(1_000, Span::seconds(5)),
             library: library::Library::default(),
-            files: [css, icon, robots, logo, script].into_iter().flatten().collect(),
+            files: [css, icon, robots, script].into_iter().chain(logo).collect(),
             site_origin: site_origin.unwrap_or_default(),
         }
     }

@@ -2,7 +2,7 @@
 //! alone and ends when they say so or leave.
 
 use axum::extract::{Path, State};
-use axum::http::header::{CACHE_CONTROL, IF_MODIFIED_SINCE};
+use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderValue, Method};
 
 use super::answer::{Answer, Failure};
@@ -28,7 +28,7 @@ pub async fn feed(
     State(web): State<Shared>,
     Path((token, file)): Path<(String, String)>,
     method: Method,
-    mut headers: HeaderMap,
+    headers: HeaderMap,
 ) -> Answer {
     let unknown = Failure::Page(Fault::Unknown);
     let format = FORMATS.iter().find(|format| format.file == file).ok_or(unknown)?;
@@ -46,11 +46,12 @@ pub async fn feed(
     let public = web.ctx.site.get("/atom.xml").map(|asset| asset.feed_id).filter(|id| !id.is_empty());
     let id = public.unwrap_or_else(|| web.ctx.public("/atom.xml")) + "#subscriber";
     let path = format!("/private/{token}/{file}");
-    let asset = feeds::private(&web.ctx.masthead(), &posts, (&path, &id), format).map_err(|error| {
+    let made = feeds::private(&web.ctx.masthead(), &posts, (&path, &id), format).map_err(|error| {
         telemetry::request_failed(&error.to_string());
         Failure::Page(Fault::Broken)
     })?;
-    headers.remove(IF_MODIFIED_SINCE);
+    // A post that left changes it too, whatever the dates of those that stay.
+    let asset = made.modified_at(shelves.modified);
     let mut response = send(&asset, &method, &headers);
     response.headers_mut().insert(CACHE_CONTROL, OWN);
     Ok(response)

@@ -99,7 +99,7 @@ impl House {
         store.mirror_newsletters(&settings.newsletters, START).await.unwrap();
         let clock = Arc::new(StandingClock(AtomicI64::new(START.0)));
         let ctx = Arc::new(context(settings, store, clock.clone()));
-        let asset = |media_type, body: &str| Asset::new(media_type, body.as_bytes().to_vec(), START).unwrap();
+        let asset = |media_type, body: &str| Asset::new(media_type, body.as_bytes().to_vec(), START);
         ctx.site.replace(HashMap::from([
             ("/feed.xml".to_owned(), asset("application/rss+xml", "<rss/>")),
             ("/topics/größe/atom.xml".to_owned(), asset("application/atom+xml", "<feed/>")),
