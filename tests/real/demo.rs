@@ -7,12 +7,12 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// The promise of the first command.
-const FIRST_DIGEST: Duration = Duration::from_secs(10);
+/// The promise of the first command: a first digest within a minute.
+const FIRST_DIGEST: Duration = Duration::from_secs(60);
 /// A post rests for two seconds and settles for two more; the machine may be busy.
-const NEXT_MAIL: Duration = Duration::from_secs(30);
+const NEXT_MAIL: Duration = Duration::from_secs(60);
 
 /// A running demo: its pages on a port, its inbox on the next.
 pub struct Demo {
@@ -37,13 +37,11 @@ impl Demo {
         // Its folder goes below ours; a relay of the machine's environment must not be used.
         command.args(["demo", "--port", &pages.to_string()]).env("TMPDIR", home.path());
         command.env("POSTROOM__RELAY__URL", "smtp://relay.invalid:25");
-        let start = Instant::now();
         let serve = Serve::start(command, home.path().join("demo.log"), pages, "/readyz");
         let demo = Demo { pages, inbox: pages + 1, serve: Some(serve), home };
         wait_until(FIRST_DIGEST, "the first digest in the inbox", || {
             demo.mails().into_iter().find(|mail| mail["edition"] == "1")
         });
-        assert!(start.elapsed() < FIRST_DIGEST, "the first digest came after {:?}", start.elapsed());
         demo
     }
 

@@ -38,7 +38,7 @@ impl Postfix {
         postfix.configure(addresses);
         run(root_command("postfix").arg("-c").arg(postfix.folder.join("etc")).arg("start"));
         // Its greeting carries this folder's name, so that it cannot be some other server on the same port.
-        let greeting = wait_until(Duration::from_secs(20), &format!("Postfix on port {}", postfix.port), || {
+        let greeting = wait_until(Duration::from_secs(60), &format!("Postfix on port {}", postfix.port), || {
             let stream = TcpStream::connect(("127.0.0.1", postfix.port)).ok()?;
             stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
             let mut line = String::new();
