@@ -174,6 +174,8 @@ CREATE TABLE subscriptions (
     cadence       TEXT   NOT NULL,
     -- How often whoever typed a former reader's address asks for: nothing until the reader confirms.
     wish          TEXT,
+    -- Of its mails and pages, where its reader chose another than the site's.
+    language      TEXT,
     -- The last post sequence number it has been given or was told to skip.
     covered_until BIGINT NOT NULL,
     paused_until  BIGINT,
@@ -269,10 +271,12 @@ CREATE TABLE editions (
 
 CREATE INDEX editions_sending ON editions (number) WHERE state = 'sending';
 
--- One rendering inside an edition, frozen: the same posts for everyone owed exactly these.
+-- One rendering inside an edition, frozen: the same posts, in one language, for everyone owed exactly these.
 CREATE TABLE variants (
     id      INTEGER PRIMARY KEY,
     edition BIGINT NOT NULL REFERENCES editions (number),
+    -- Where it is not the site's: what is filled in for each reader is in it too.
+    language TEXT,
     subject TEXT   NOT NULL,
     html    TEXT   NOT NULL,
     text    TEXT   NOT NULL

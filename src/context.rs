@@ -18,6 +18,7 @@ use crate::transport::Transport;
 use crate::transport::dkim::Signer;
 use crate::views::model::SiteModel;
 use crate::views::pages;
+use crate::views::plural::primary;
 use crate::views::style::Style;
 use crate::views::tokens;
 use crate::views::words::Words;
@@ -150,6 +151,32 @@ impl Context {
     /// Those of the store.
     pub async fn published_from(&self, now: Timestamp) -> Result<String, StoreError> {
         Ok(self.store.public_fingerprint(now).await? + "\n" + &self.store.sent_fingerprint().await?)
+    }
+
+    /// The words of a language a reader chose; `None` for those of the site.
+    pub fn own_words(&self, language: Option<&str>) -> Option<&'static Words> {
+        language.filter(|tag| !self.speaks(tag)).and_then(Words::shipped)
+    }
+
+    /// The words for a reader: in the language they chose, else in the site's.
+    pub fn words_for(&self, language: Option<&str>) -> &Words {
+        self.own_words(language).unwrap_or(&self.words)
+    }
+
+    /// A choice of language as it is kept: the tag of one that is shipped, `None` for the site's.
+    pub fn choice_of_language(&self, tag: &str) -> Option<String> {
+        self.own_words(Some(tag)).map(Words::language)
+    }
+
+    /// The languages readers may choose among, by tag, with their own names: the site's first.
+    pub fn languages(&self) -> Vec<(String, String)> {
+        let others = Words::languages().filter(|tag| !self.speaks(tag)).filter_map(Words::shipped);
+        let named = |words: &Words| (words.language(), words.language_name());
+        std::iter::once(named(&self.words)).chain(others.map(named)).collect()
+    }
+
+    fn speaks(&self, tag: &str) -> bool {
+        primary(tag) == primary(&self.words.language())
     }
 
     /// The site as mails and pages show it.

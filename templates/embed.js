@@ -3,6 +3,7 @@
 //   data-button             a button in the corner that opens the form
 //   data-overlay="article"  the form once a day, after half of that element or a minute
 //   data-newsletter="id"    which newsletter, where there are several
+// After ?language=TAG in its address it speaks that language, and so does the mail to whom subscribes.
 // Forms marked data-postroom answer in place; elements marked data-postroom-gate="slug" show the rest of a post to
 // its subscribers. Nothing breaks without this script: forms are forms, gates keep what stands in them.
 // The program fills in the two words in capitals, and takes these comments out.
@@ -45,6 +46,7 @@ const form = () => wire(make('form', {
   action: base + '/subscribe' + (set.newsletter ? '/' + set.newsletter : ''), method: 'post'
 }, make('label', {htmlFor: 'email', textContent: words.email}), make('div', {className: 'row'},
   make('input', {id: 'email', type: 'email', name: 'email', required: true, autocomplete: 'email'}),
+  make('input', {type: 'hidden', name: 'language', value: words.language}),
   make('button', {textContent: words.submit}))));
 const shade = (...inside) => {
   const host = make('div', {lang: words.language, dir: words.dir, className: 'postroom'});

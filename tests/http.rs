@@ -5,6 +5,7 @@ mod choosing;
 mod embedding;
 mod feeds;
 mod house;
+mod language;
 mod leaving;
 mod members;
 mod moving;

@@ -40,7 +40,7 @@ macro_rules! mail {
 macro_rules! subscription {
     ($more:literal) => {
         concat!(
-            "{address, newsletter, status, cadence, topics: [], covered_until,
+            "{address, newsletter, status, cadence, language, topics: [], covered_until,
     paused_until, created, confirmed, unsubscribed",
             $more,
             "}"
@@ -62,8 +62,9 @@ FAULT is ",
     (
         "postroom plan",
         "{schema: 1, at, plans: [{newsletter, cadence, slot, subscribers, audience, suppressed,
-  paused, takes_hours, held, variants: [{audience, posts: [{title, url, seq}]}]}]}
-subscribers would be looked at, audience get something; held says why it would wait.",
+  paused, takes_hours, held, variants: [{audience, language, posts: [{title, url, seq}]}]}]}
+subscribers would be looked at, audience get something; held says why it would wait.
+A language of null is the site's.",
     ),
     (
         "postroom status",

@@ -13,7 +13,7 @@ use crate::domain::directives::Reach;
 use crate::domain::post::Access;
 use crate::domain::time::Span;
 use crate::domain::{Cadence, Entry, Newsletter, Post, Timestamp};
-use crate::tasks::compose::{self, Plan, Wanted};
+use crate::tasks::compose::{self, Plan, PlannedVariant, Wanted};
 use crate::tasks::ingest;
 use crate::views::mail::Mail;
 use crate::views::preflight;
@@ -123,7 +123,7 @@ fn text(ctx: &Context, plans: &[Plan<'_>], out: &mut dyn Write) -> Result<(), Fa
             writeln!(out, "  nothing new so far, so no mail")?;
         }
         for variant in &plan.variants {
-            writeln!(out, "  to {}:", output::number(variant.audience))?;
+            writeln!(out, "  to {}{}:", output::number(variant.audience), in_language(variant))?;
             let row = |post: &Post| {
                 let date = post.entry.date.in_zone(ctx.settings.site.timezone).format("%-d %b").to_string();
                 vec![date, post.entry.title.clone(), orders(&post.entry)]
@@ -182,6 +182,11 @@ pub fn skipped(suppressed: i64, paused: i64) -> String {
     format!("; skip {} ({})", output::number(suppressed + paused), words.join(", "))
 }
 
+/// Which language, where it is not the site's: ` in de`.
+pub fn in_language(variant: &PlannedVariant) -> String {
+    variant.language.as_ref().map(|tag| format!(" in {}", output::plain(tag))).unwrap_or_default()
+}
+
 fn object(plan: &Plan<'_>) -> Value {
     let wanted = &plan.wanted;
     let variants = plan.variants.iter().map(|variant| {
@@ -194,7 +199,7 @@ fn object(plan: &Plan<'_>) -> Value {
             })
         };
         let posts = variant.posts.iter().map(post);
-        json!({"audience": variant.audience, "posts": posts.collect::<Vec<_>>()})
+        json!({"audience": variant.audience, "language": variant.language, "posts": posts.collect::<Vec<_>>()})
     });
     json!({
         "newsletter": wanted.newsletter.id,

@@ -17,6 +17,7 @@ use crate::views::field::{self, Values};
 use crate::views::mail::Mail;
 use crate::views::pages;
 use crate::views::samples::SAMPLES;
+use crate::views::words::Words;
 
 /// Posts shown when nothing is new.
 const SAMPLE: usize = 5;
@@ -61,15 +62,16 @@ async fn edition(
             return Err(Failure::refused("there is no post to show", "write one into the archive folder"));
         }
         writeln!(out, "Nothing is new for anybody, so this shows the newest posts the way an edition would")?;
-        plan.variants.push(PlannedVariant { posts, groups: Vec::new(), audience: 0 });
+        plan.variants.push(PlannedVariant { language: None, posts, groups: Vec::new(), audience: 0 });
     }
     let number = ctx.store.next_number().await?;
     let mut rows = Vec::new();
     for (index, variant) in plan.variants.iter().enumerate() {
         let mail = compose::render(ctx, &plan, variant, number);
         let name = if index == 0 { "edition".to_owned() } else { format!("edition-{}", index + 1) };
-        let html = put(ctx, &plan, &mail, &name, folder)?;
-        let audience = format!("to {}", output::number(variant.audience));
+        let words = ctx.words_for(variant.language.as_deref());
+        let html = put(ctx, (&plan, words), &mail, &name, folder)?;
+        let audience = format!("to {}{}", output::number(variant.audience), plan::in_language(variant));
         let size = format!("html {}   text {}", output::size(mail.encoded()), output::size(mail.text.len()));
         rows.push(vec![format!("\"{}\"", mail.subject), audience, size]);
         rows.push(vec![html.display().to_string()]);
@@ -122,11 +124,17 @@ fn samples(ctx: &Context, name: &str, folder: &Path, out: &mut dyn Write) -> Res
 }
 
 /// Writes both parts as a made-up reader gets them; the path of the HTML one.
-fn put(ctx: &Context, plan: &Plan<'_>, mail: &Mail, name: &str, folder: &Path) -> Result<PathBuf, Failure> {
+fn put(
+    ctx: &Context,
+    (plan, words): (&Plan<'_>, &Words),
+    mail: &Mail,
+    name: &str,
+    folder: &Path,
+) -> Result<PathBuf, Failure> {
     let newsletter = plan.wanted.newsletter;
     let reader = reader(newsletter, plan.wanted.cadence, ctx.now()).map_err(|reason| anyhow::anyhow!(reason))?;
     let values = Values {
-        why: field::why(&ctx.words, ctx.settings.site.timezone, &newsletter.title, &reader),
+        why: field::why(words, ctx.settings.site.timezone, &newsletter.title, &reader),
         unsubscribe_url: ctx.public("/s/PREVIEW/unsubscribe"),
         manage_url: ctx.public("/s/PREVIEW"),
     };
@@ -145,6 +153,7 @@ fn reader(newsletter: &Newsletter, cadence: Cadence, now: Timestamp) -> Result<S
         status: Status::Active,
         cadence,
         wish: None,
+        language: None,
         topics: Vec::new(),
         covered_until: 0,
         paused_until: None,

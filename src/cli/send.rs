@@ -114,10 +114,11 @@ fn variants(ctx: &Context, plan: &Plan<'_>, number: i64, out: &mut dyn Write) ->
         let posts = output::counted(i64::try_from(variant.posts.len()).unwrap_or(i64::MAX), "post", "posts");
         writeln!(
             out,
-            "Edition {number} \"{}\"    {} to {}    {posts}   html {}   text {}",
+            "Edition {number} \"{}\"    {} to {}{}    {posts}   html {}   text {}",
             output::plain(&mail.subject),
             plan.wanted.cadence,
             output::number(variant.audience),
+            plan::in_language(variant),
             output::size(mail.encoded()),
             output::size(mail.text.len())
         )?;

@@ -72,14 +72,16 @@ pub struct Edition {
     pub finished: Option<Timestamp>,
 }
 
-/// Subscriptions that have had the same posts and want the same topics: they
-/// are owed the same set.
+/// Subscriptions that have had the same posts and want the same topics in the
+/// same language: they are owed the same variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// Their `covered_until`.
     pub covered_until: i64,
     /// Their topic slugs, sorted; empty means all.
     pub topics: Vec<String>,
+    /// The language they read mails in, a BCP 47 tag; `None` is the site's.
+    pub language: Option<String>,
     /// Row ids of those of the operator's extra posts that they have had or are
     /// about to get, lowest first.
     pub had: Vec<i64>,
@@ -101,9 +103,9 @@ pub fn owed<'a>(group: &Group, posts: &'a [Post], extra: &'a [Post], newest: i64
     owed
 }
 
-/// Brings groups that are owed equal sets together: each set with the indexes
-/// of its groups, the set with the most subscriptions first. Groups owed
-/// nothing are left out.
+/// Brings groups that are owed equal sets in one language together: each set
+/// with the indexes of its groups, the one with the most subscriptions first.
+/// Groups owed nothing are left out.
 pub fn variants<'a>(
     groups: &[Group],
     posts: &'a [Post],
@@ -117,7 +119,9 @@ pub fn variants<'a>(
             continue;
         }
         let is_same = |set: &&mut (Vec<&Post>, Vec<usize>)| {
-            set.0.len() == owed.len() && set.0.iter().zip(&owed).all(|(a, b)| a.id == b.id)
+            set.1.first().is_some_and(|&first| groups[first].language == group.language)
+                && set.0.len() == owed.len()
+                && set.0.iter().zip(&owed).all(|(a, b)| a.id == b.id)
         };
         match sets.iter_mut().find(is_same) {
             Some(set) => set.1.push(index),

@@ -53,6 +53,8 @@ pub struct Subscription {
     pub cadence: Cadence,
     /// How often the form asks for it since it ended; counts for nothing until confirmed.
     pub wish: Option<Cadence>,
+    /// Of its mails and pages, a BCP 47 tag; `None` is the site's.
+    pub language: Option<String>,
     /// Only posts with one of these topic slugs; empty means all of the newsletter's.
     pub topics: Vec<String>,
     /// Sequence number of the last post it was given or told to skip.

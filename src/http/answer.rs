@@ -16,9 +16,11 @@ use super::{Shared, Web, intake};
 use crate::domain::time::Span;
 use crate::store::StoreError;
 use crate::telemetry;
+use crate::views::pages::Site;
 use crate::views::pages::confirm::{Broken, broken};
 use crate::views::pages::faults::{Fault, fault, sentences};
 use crate::views::pages::form::Form;
+use crate::views::words::Words;
 
 const PAGE: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
@@ -33,10 +35,18 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form
 pub enum Failure {
     /// A fixed page.
     Page(Fault),
-    /// A link that leads nowhere any more, with a way to a new one.
-    Link(Broken),
+    /// A link that leads nowhere any more, with a way to a new one, in the words of its reader where those are not
+    /// the site's.
+    Link(Broken, Option<&'static Words>),
     /// Too many tries; come back after this long.
     TooMany(Span),
+}
+
+impl Failure {
+    /// No token of ours.
+    pub const DAMAGED: Self = Self::Link(Broken::Damaged, None);
+    /// The subscription a token was for is gone.
+    pub const GONE: Self = Self::Link(Broken::Ended, None);
 }
 
 impl From<StoreError> for Failure {
@@ -55,8 +65,8 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let status = match self {
             Self::Page(fault) => fault.status(),
-            Self::Link(Broken::Damaged) => 404,
-            Self::Link(Broken::Expired | Broken::Ended | Broken::TooLate) => 410,
+            Self::Link(Broken::Damaged, _) => 404,
+            Self::Link(Broken::Ended | Broken::TooLate, _) => 410,
             Self::TooMany(_) => 429,
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -151,8 +161,11 @@ fn furnish(web: &Web, bare: &Response, is_json: bool) -> Response {
     let failure = failure.unwrap_or_else(|| Failure::Page(of_status(bare.status())));
     let (site, status) = (web.site(), bare.status().as_u16());
     let matter = match failure {
-        Failure::Link(why) => {
-            return page(status, broken(&site, why, &Form::new(web.newsletters())).into_string());
+        Failure::Link(why, own) => {
+            let site = Site { words: own.unwrap_or(site.words), ..site };
+            let language = own.map(Words::language);
+            let again = Form { language: language.as_deref(), ..Form::new(web.newsletters()) };
+            return page(status, broken(&site, why, &again).into_string());
         }
         Failure::Page(matter) => matter,
         Failure::TooMany(wait) => Fault::TooMany(u32::try_from(wait.0 / 60_000 + 1).unwrap_or(u32::MAX)),

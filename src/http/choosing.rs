@@ -16,6 +16,7 @@ use crate::feeds::Kind;
 use crate::store::Choices;
 use crate::views::pages::confirm::Broken;
 use crate::views::pages::faults::Fault;
+use crate::views::pages::form::LANGUAGE;
 use crate::views::pages::preferences::{self as preference_pages, PAUSED, Preferences, TOPIC, TopicChoice};
 
 /// Topics offered at most: the busiest. Chosen ones always are.
@@ -45,7 +46,7 @@ pub async fn preferences(State(web): State<Shared>, Path(token): Path<String>) -
     match subscription.status {
         Status::Active => choices(&web, &subscription, newsletter, &token, Said::Nothing).await,
         Status::Unsubscribed => left(&web, &subscription, newsletter, &web.leave_path(subscription.id)).await,
-        Status::Pending => Err(Failure::Link(Broken::Ended)),
+        Status::Pending => Err(web.broken(Broken::Ended, &subscription)),
     }
 }
 
@@ -53,7 +54,7 @@ pub async fn preferences(State(web): State<Shared>, Path(token): Path<String>) -
 pub async fn save(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
     let (subscription, newsletter) = open_both(&web, Purpose::Manage, &token).await?;
     if subscription.status != Status::Active {
-        return Err(Failure::Link(Broken::Ended));
+        return Err(web.broken(Broken::Ended, &subscription));
     }
     let fields = intake.form()?;
     let word = fields.get("cadence").map(String::as_str).unwrap_or_default();
@@ -67,10 +68,14 @@ pub async fn save(State(web): State<Shared>, Path(token): Path<String>, intake: 
     if is_pause && paused_until.is_none() {
         return choices(&web, &subscription, newsletter, &token, Said::NoDay).await;
     }
-    let chosen =
-        Choices { cadence, topics: chosen_topics(&web, &subscription, newsletter, &fields).await?, paused_until };
+    let topics = chosen_topics(&web, &subscription, newsletter, &fields).await?;
+    let language = match fields.get(LANGUAGE) {
+        Some(tag) => web.ctx.choice_of_language(tag),
+        None => subscription.language.clone(),
+    };
+    let chosen = Choices { cadence, language, topics, paused_until };
     let saved = web.ctx.store.choose(subscription.id, &chosen).await?;
-    let saved = saved.filter(|saved| saved.status == Status::Active).ok_or(Failure::Link(Broken::Ended))?;
+    let saved = saved.filter(|saved| saved.status == Status::Active).ok_or(Failure::GONE)?;
     choices(&web, &saved, newsletter, &token, Said::Saved).await
 }
 
@@ -134,13 +139,14 @@ pub async fn choices(
     let (address, action) = (subscription.address.masked(), format!("/s/{token}"));
     let leave = web.leave_path(subscription.id) + "/unsubscribe";
     let own_feed = private::addresses(web, subscription.id).await?;
-    let site = web.site();
+    let (site, languages) = (web.site_of(subscription), web.ctx.languages());
     let model = Preferences {
         address: &address,
         newsletter,
         cadence: subscription.cadence,
         paused: subscription.paused_until.filter(|until| *until > site.now),
         topics: &topics(web, subscription, newsletter).await?,
+        languages: &languages,
         since: subscription.confirmed,
         saved: said == Said::Saved,
         no_day: said == Said::NoDay,

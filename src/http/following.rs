@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::answer::{Answer, Failure, page, public_page};
 use super::intake::{Peer, client};
+use super::joining::language_of;
 use super::limit::Network;
 use super::reading::address_of;
 use super::{Shared, Web};
@@ -120,6 +121,14 @@ fn seen_by_people(headers: &HeaderMap, mut response: Response) -> Response {
 pub async fn file(State(web): State<Shared>, method: Method, uri: Uri, headers: HeaderMap) -> Answer {
     let file = web.files.iter().find(|(path, _)| *path == uri.path());
     let (_, asset) = file.ok_or(Failure::Page(Fault::Unknown))?;
+    Ok(send(asset, &method, &headers))
+}
+
+/// `/embed.js`, `/embed.js?language=TAG`
+pub async fn script(State(web): State<Shared>, method: Method, uri: Uri, headers: HeaderMap) -> Answer {
+    let language = language_of(&web, &uri);
+    let script = web.scripts.iter().find(|(spoken, _)| *spoken == language);
+    let (_, asset) = script.ok_or(Failure::Page(Fault::Unknown))?;
     Ok(send(asset, &method, &headers))
 }
 

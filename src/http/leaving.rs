@@ -15,7 +15,7 @@ use crate::views::pages::unsubscribe::{self as unsubscribe_pages, Leaving, Retur
 
 /// The subscription a token of this purpose speaks for; `None` when it was erased.
 async fn open(web: &Web, purpose: Purpose, token: &str) -> Result<Option<Subscription>, Failure> {
-    let opened = web.ctx.keys.open(purpose, token).ok_or(Failure::Link(Broken::Damaged))?;
+    let opened = web.ctx.keys.open(purpose, token).ok_or(Failure::DAMAGED)?;
     Ok(web.ctx.store.subscription(opened.subscription).await?)
 }
 
@@ -25,9 +25,9 @@ pub async fn open_both<'a>(
     purpose: Purpose,
     token: &str,
 ) -> Result<(Subscription, &'a Newsletter), Failure> {
-    let ended = Failure::Link(Broken::Ended);
-    let subscription = open(web, purpose, token).await?.ok_or(ended)?;
-    let newsletter = web.newsletter(&subscription.newsletter).ok_or(ended)?;
+    let subscription = open(web, purpose, token).await?.ok_or(Failure::GONE)?;
+    let newsletter =
+        web.newsletter(&subscription.newsletter).ok_or_else(|| web.broken(Broken::Ended, &subscription))?;
     Ok((subscription, newsletter))
 }
 
@@ -42,18 +42,18 @@ pub async fn question(State(web): State<Shared>, Path(token): Path<String>) -> A
     // There is no "less" before there is a subscription.
     let less = rarer(&subscription, newsletter).filter(|_| subscription.status == Status::Active);
     let model = Leaving { address: &address, newsletter, less, path: &path };
-    Ok(page(200, unsubscribe_pages::unsubscribe(&web.site(), &model).into_string()))
+    Ok(page(200, unsubscribe_pages::unsubscribe(&web.site_of(&subscription), &model).into_string()))
 }
 
 /// `POST /s/TOKEN/unsubscribe`, from the page's button or a mail program
 /// (RFC 8058): acts at once, answers 200 however often it comes and even when
 /// the subscription is gone. Any body will do: nobody is kept for a header.
 pub async fn unsubscribe(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
-    let site = web.site();
     let found = open(&web, Purpose::Unsubscribe, &token).await?;
     let one_click = intake.is_one_click();
-    let gone = || plain(200, unsubscribe_pages::one_click(&site) + "\n");
+    let gone = || plain(200, unsubscribe_pages::one_click(&web.site()) + "\n");
     let Some(subscription) = found else { return Ok(gone()) };
+    let site = web.site_of(&subscription);
     let newsletter = web.newsletter(&subscription.newsletter);
     let address = subscription.address.masked();
     let path = format!("/s/{token}");
@@ -91,18 +91,18 @@ pub async fn less(State(web): State<Shared>, Path(token): Path<String>, intake: 
         return Ok(back(&web, &subscription, newsletter, true));
     };
     let changed = web.ctx.store.set_cadence(subscription.id, cadence).await?;
-    let changed = changed.ok_or(Failure::Link(Broken::Ended))?;
+    let changed = changed.ok_or(Failure::GONE)?;
     Ok(back(&web, &changed, newsletter, true))
 }
 
 async fn bring_back(web: &Web, subscription: &Subscription, intake: &Intake) -> Result<Subscription, Failure> {
     if subscription.status == Status::Pending {
-        return Err(Failure::Link(Broken::Ended));
+        return Err(web.broken(Broken::Ended, subscription));
     }
-    let words = unsubscribe_pages::undo_label(&web.site());
+    let words = unsubscribe_pages::undo_label(&web.site_of(subscription));
     let consent = consent(ConsentAct::Returned, "form", words, intake);
     let undone = web.ctx.store.undo_unsubscribe(subscription.id, &consent, web.ctx.now()).await?;
-    undone.ok_or(Failure::Link(Broken::TooLate))
+    undone.ok_or_else(|| web.broken(Broken::TooLate, subscription))
 }
 
 fn consent(act: ConsentAct, source: &str, words: String, intake: &Intake) -> Consent {
@@ -116,7 +116,7 @@ fn rarer(subscription: &Subscription, newsletter: &Newsletter) -> Option<Cadence
 
 /// The page of an ended subscription.
 pub async fn left(web: &Web, subscription: &Subscription, newsletter: &Newsletter, path: &str) -> Answer {
-    let site = web.site();
+    let site = web.site_of(subscription);
     let until = undo_until(web, subscription, site.now).await?;
     let address = subscription.address.masked();
     let model = Leaving { address: &address, newsletter, less: rarer(subscription, newsletter), path };
@@ -137,5 +137,5 @@ async fn undo_until(web: &Web, subscription: &Subscription, now: Timestamp) -> R
 fn back(web: &Web, subscription: &Subscription, newsletter: &Newsletter, less: bool) -> Response {
     let address = subscription.address.masked();
     let model = Returned { address: &address, newsletter, cadence: subscription.cadence, less };
-    page(200, unsubscribe_pages::returned(&web.site(), &model).into_string())
+    page(200, unsubscribe_pages::returned(&web.site_of(subscription), &model).into_string())
 }

@@ -7,11 +7,11 @@ use axum::http::header::{CACHE_CONTROL, LOCATION, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::answer::{Answer, Failure, page};
+use super::answer::{Answer, page};
 use super::intake::Intake;
 use super::leaving::open_both;
 use super::reading::address_of;
-use super::{Shared, Web, cookies};
+use super::{Shared, Web, cookies, evenly};
 use crate::domain::Address;
 use crate::domain::subscription::Status;
 use crate::domain::time::Span;
@@ -30,9 +30,6 @@ const KNOWN: Span = Span::days(180);
 
 /// How long what was asked for is remembered.
 const REMEMBERED: Span = Span::hours(24);
-
-/// No answer about a link comes sooner, and a commit is hardly ever later.
-const EVEN: Span = Span(100);
 
 /// Whether the browser of a request is that of somebody who is subscribed now.
 ///
@@ -57,7 +54,7 @@ pub async fn enter(State(web): State<Shared>, Path(parts): Path<Vec<(String, Str
     let part = |name: &str| parts.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let (subscription, _) = open_both(&web, Purpose::Manage, part("token").unwrap_or_default()).await?;
     if subscription.status != Status::Active {
-        return Err(Failure::Link(Broken::Ended));
+        return Err(web.broken(Broken::Ended, &subscription));
     }
     let wanted = part("slug").map(address_of).or_else(|| cookies::get(&headers, WANTS).map(str::to_owned));
     let to = wanted.filter(|slug| is_slug(slug)).map_or_else(|| "/archive".to_owned(), |slug| format!("/posts/{slug}"));
@@ -81,9 +78,8 @@ pub async fn ask(State(web): State<Shared>, Path(slug): Path<String>, intake: In
     let Ok(address) = Address::parse(&typed) else {
         return Ok(page(422, post_pages::ask_for_link(&site, &address_of(&slug)).into_string()));
     };
-    // Only for a subscriber is anything written: nobody is to see that in how long it takes.
-    let sending = web.ctx.store.send_reading_link(&address, web.ctx.settings.mail.expire, site.now);
-    tokio::join!(sending, tokio::time::sleep(EVEN.duration())).0?;
+    // Only for a subscriber is anything written.
+    evenly(web.ctx.store.send_reading_link(&address, web.ctx.settings.mail.expire, site.now)).await?;
     web.ctx.wake.outbox.notify_one();
     let mut response = page(200, post_pages::link_sent(&site).into_string());
     cookies::set(&web, WANTS, &address_of(&slug), REMEMBERED, &mut response);

@@ -36,11 +36,13 @@ use url::Url;
 use crate::context::Context;
 use crate::domain::Address;
 use crate::domain::newsletter::Newsletter;
+use crate::domain::subscription::Subscription;
 use crate::domain::time::Span;
 use crate::domain::token::{Purpose, Token};
 use crate::feeds::{Asset, SITEMAP_PATH};
 use crate::views::embed;
 use crate::views::pages::Site;
+use crate::views::pages::confirm::Broken;
 use crate::views::style::LOGOS;
 
 pub use intake::{BODY_LIMIT, Peer};
@@ -55,6 +57,8 @@ struct Web {
     polls: limit::Limiter,
     library: library::Library,
     files: Vec<(&'static str, Asset)>,
+    /// `/embed.js` in every language; `None` is the site's.
+    scripts: Vec<(Option<String>, Asset)>,
     /// The operator's own site, as browsers name it.
     site_origin: String,
 }
@@ -81,17 +85,19 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/page.css", get(following::file))
         .route("/icon.svg", get(following::file))
         .route("/robots.txt", get(following::file))
-        .route("/embed.js", get(following::file))
+        .route("/embed.js", get(following::script))
         .route("/subscribe", get(joining::form).post(joining::subscribe))
         .route("/subscribe/sent", get(joining::sent))
         .route("/subscribe/{newsletter}", get(joining::form_of).post(joining::subscribe_to))
         .route("/confirm/{token}", get(joining::question).post(joining::confirm))
+        .route("/confirm/{token}/again", post(joining::again))
         .route("/s/{token}", get(choosing::preferences).post(choosing::save))
         .route("/s/{token}/feed", post(private::manage))
         .route("/s/{token}/read", get(members::enter))
         .route("/s/{token}/read/{slug}", get(members::enter))
         .route("/s/{token}/address", post(moving::ask))
         .route("/s/{token}/move", get(moving::question).post(moving::act))
+        .route("/s/{token}/move/again", post(moving::again))
         .route("/s/{token}/data", get(own_data::question).post(own_data::download))
         .route("/s/{token}/erase", post(own_data::erase))
         .route("/s/{token}/unsubscribe", get(leaving::question).post(leaving::unsubscribe))
@@ -123,6 +129,15 @@ fn feeds(web: &Shared) -> Router<Shared> {
         .route_layer(from_fn_with_state(Arc::clone(web), following::polled))
 }
 
+/// No answer about an address that may lead to no work at all comes sooner, and
+/// a commit is hardly ever later: nobody is to see in how long it takes whether
+/// there was any.
+const EVEN: Span = Span(100);
+
+async fn evenly<T>(work: impl Future<Output = T>) -> T {
+    tokio::join!(work, tokio::time::sleep(EVEN.duration())).0
+}
+
 impl Web {
     fn new(ctx: Arc<Context>) -> Self {
         let now = ctx.now();
@@ -132,8 +147,13 @@ impl Web {
         let logo = ctx.looks.mail.picture.as_ref().zip(ctx.looks.logo.as_ref());
         let logo = logo.map(|(logo, (kind, bytes))| (logo.path, Asset::new(kind, bytes.clone(), now)));
         let robots = file("/robots.txt", "text/plain; charset=utf-8", &robots(&ctx.settings.http.public_url));
-        let script = embed::script(&ctx.words, &ctx.settings.site.title, &ctx.settings.http.public_url);
-        let script = file("/embed.js", "text/javascript; charset=utf-8", &script);
+        let script = |language: Option<String>| {
+            let words = ctx.words_for(language.as_deref());
+            let script = embed::script(words, &ctx.settings.site.title, &ctx.settings.http.public_url);
+            (language, Asset::new("text/javascript; charset=utf-8", script.into_bytes(), now))
+        };
+        let languages = ctx.languages();
+        let scripts = languages.iter().map(|(tag, _)| script(ctx.choice_of_language(tag))).collect();
         let site_origin = Url::parse(&ctx.settings.site.url).map(|url| url.origin().ascii_serialization());
         Self {
             ctx,
@@ -146,7 +166,8 @@ impl Web {
             // feed of the site, stays far below. Once a second, on and on, is a mistake.
             polls: limit::Limiter::lenient(1_000, Span::seconds(5)),
             library: library::Library::default(),
-            files: [css, icon, robots, script].into_iter().chain(logo).collect(),
+            files: [css, icon, robots].into_iter().chain(logo).collect(),
+            scripts,
             site_origin: site_origin.unwrap_or_default(),
         }
     }
@@ -165,6 +186,21 @@ impl Web {
             zone: settings.site.timezone,
             now: self.ctx.now(),
         }
+    }
+
+    /// The same in the language somebody chose; `None` is the site's.
+    fn site_in(&self, language: Option<&str>) -> Site<'_> {
+        Site { words: self.ctx.words_for(language), ..self.site() }
+    }
+
+    /// The same for the reader whose token opens a page.
+    fn site_of(&self, subscription: &Subscription) -> Site<'_> {
+        self.site_in(subscription.language.as_deref())
+    }
+
+    /// A link of a reader's that leads nowhere any more.
+    fn broken(&self, why: Broken, subscription: &Subscription) -> answer::Failure {
+        answer::Failure::Link(why, self.ctx.own_words(subscription.language.as_deref()))
     }
 
     fn newsletters(&self) -> &[Newsletter] {

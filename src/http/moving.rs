@@ -3,6 +3,7 @@
 
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
+use axum::response::Response;
 
 use super::answer::{Answer, Failure, page};
 use super::choosing::{Said, choices};
@@ -13,14 +14,14 @@ use super::{Shared, Web};
 use crate::domain::Address;
 use crate::domain::subscription::{Consent, ConsentAct, Status, Subscription};
 use crate::domain::token::{CONFIRM_WITHIN, KeyRing, Purpose};
-use crate::views::pages::confirm::Broken;
+use crate::views::pages::confirm::{self as confirm_pages, Broken};
 use crate::views::pages::moving::{self as moving_pages, Moving};
 
 /// `POST /s/TOKEN/address`
 pub async fn ask(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
     let (subscription, newsletter) = open_both(&web, Purpose::Manage, &token).await?;
     if subscription.status != Status::Active {
-        return Err(Failure::Link(Broken::Ended));
+        return Err(web.broken(Broken::Ended, &subscription));
     }
     let typed = intake.form()?.remove("email").unwrap_or_default();
     web.take_try(&intake)?;
@@ -32,43 +33,67 @@ pub async fn ask(State(web): State<Shared>, Path(token): Path<String>, intake: I
         Ok(to) => to,
         Err(reason) => return choices(&web, &subscription, newsletter, &token, Said::NoAddress(&typed, &reason)).await,
     };
-    let now = web.ctx.now();
-    if web.aliases.admit(&to, now) {
-        web.ctx.store.ask_to_move(&subscription, &to, web.ctx.settings.mail.expire, now).await?;
-        web.ctx.wake.outbox.notify_one();
-    }
-    let mut response = page(200, moving_pages::sent(&web.site(), &to.masked()).into_string());
+    write_to(&web, &subscription, &to).await?;
+    let mut response = page(200, moving_pages::sent(&web.site_of(&subscription), &to.masked()).into_string());
     cookies::note_asked(&web, &to, &mut response);
     Ok(response)
 }
 
-/// Who wants to move, and where to.
-async fn open(web: &Web, token: &str) -> Result<(Subscription, Address), Failure> {
-    let claim = KeyRing::claim(token).ok_or(Failure::Link(Broken::Damaged))?;
-    let ended = Failure::Link(Broken::Ended);
-    let subscription = web.ctx.store.subscription(claim.subscription).await?.ok_or(ended)?;
-    let to = web.ctx.store.wants_to_move(subscription.subscriber_id, claim.issued).await?;
-    let to = to.filter(|_| subscription.status == Status::Active).ok_or(ended)?;
-    let opened = web.ctx.keys.open_for(Purpose::Move, token, &to).ok_or(Failure::Link(Broken::Damaged))?;
-    if opened.issued.plus(CONFIRM_WITHIN) <= web.ctx.now() {
-        return Err(Failure::Link(Broken::Expired));
+/// Asks the new address, unless that was done of late.
+async fn write_to(web: &Web, subscription: &Subscription, to: &Address) -> Result<(), Failure> {
+    let now = web.ctx.now();
+    if web.aliases.admit(to, now) {
+        web.ctx.store.ask_to_move(subscription, to, web.ctx.settings.mail.expire, now).await?;
+        web.ctx.wake.outbox.notify_one();
     }
-    Ok((subscription, to))
+    Ok(())
+}
+
+/// Who wants to move, where to, and whether the link is too old.
+async fn open(web: &Web, token: &str) -> Result<(Subscription, Address, bool), Failure> {
+    let claim = KeyRing::claim(token).ok_or(Failure::DAMAGED)?;
+    let subscription = web.ctx.store.subscription(claim.subscription).await?.ok_or(Failure::GONE)?;
+    let to = web.ctx.store.wants_to_move(subscription.subscriber_id, claim.issued).await?;
+    let to =
+        to.filter(|_| subscription.status == Status::Active).ok_or_else(|| web.broken(Broken::Ended, &subscription))?;
+    let opened = web.ctx.keys.open_for(Purpose::Move, token, &to).ok_or(Failure::DAMAGED)?;
+    let is_old = opened.issued.plus(CONFIRM_WITHIN) <= web.ctx.now();
+    Ok((subscription, to, is_old))
+}
+
+/// The page of a link that is too old.
+fn expired(web: &Web, subscription: &Subscription, token: &str) -> Response {
+    let again = format!("/s/{token}/move/again");
+    page(410, confirm_pages::expired(&web.site_of(subscription), true, &again).into_string())
+}
+
+/// `POST /s/TOKEN/move/again`: a new link to the address an old one went to.
+pub async fn again(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
+    let (subscription, to, _) = open(&web, &token).await?;
+    web.take_try(&intake)?;
+    write_to(&web, &subscription, &to).await?;
+    Ok(page(200, moving_pages::sent(&web.site_of(&subscription), &to.masked()).into_string()))
 }
 
 /// `GET /s/TOKEN/move`
 pub async fn question(State(web): State<Shared>, Path(token): Path<String>, headers: HeaderMap) -> Answer {
-    let (subscription, to) = open(&web, &token).await?;
+    let (subscription, to, is_old) = open(&web, &token).await?;
+    if is_old {
+        return Ok(expired(&web, &subscription, &token));
+    }
     let is_known = cookies::has_asked(&web, &headers, &to);
     let (old, new) = (subscription.address.masked(), to.masked());
     let model = Moving { old: &old, new: &new, action: &format!("/s/{token}/move"), is_known, is_wrong: false };
-    Ok(page(200, moving_pages::question(&web.site(), &model).into_string()))
+    Ok(page(200, moving_pages::question(&web.site_of(&subscription), &model).into_string()))
 }
 
 /// `POST /s/TOKEN/move`
 pub async fn act(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
-    let (subscription, to) = open(&web, &token).await?;
-    let site = web.site();
+    let (subscription, to, is_old) = open(&web, &token).await?;
+    if is_old {
+        return Ok(expired(&web, &subscription, &token));
+    }
+    let site = web.site_of(&subscription);
     let (old, new) = (subscription.address.masked(), to.masked());
     let model = Moving { old: &old, new: &new, action: &format!("/s/{token}/move"), is_known: false, is_wrong: true };
     if !web.is_theirs(&intake, &to)? {
@@ -82,7 +107,7 @@ pub async fn act(State(web): State<Shared>, Path(token): Path<String>, intake: I
     };
     let expire = web.ctx.settings.mail.expire;
     let moved = web.ctx.store.move_to(&subscription, &to, &consent, expire, site.now).await?;
-    let moved = moved.ok_or(Failure::Link(Broken::Ended))?;
+    let moved = moved.ok_or(Failure::GONE)?;
     web.ctx.wake.outbox.notify_one();
     let manage = web.manage_path(moved.id);
     Ok(page(200, moving_pages::done(&site, &new, &manage).into_string()))

@@ -46,7 +46,7 @@ pub async fn erase(State(web): State<Shared>, Path(token): Path<String>, intake:
     web.ctx.ids.fill(&mut salt);
     let salt = format!("{:032x}", u128::from_le_bytes(salt));
     match web.ctx.store.erase(&subscription, &salt, web.ctx.now()).await? {
-        Erased::Done => Ok(page(200, data_pages::erased(&web.site()).into_string())),
+        Erased::Done => Ok(page(200, data_pages::erased(&web.site_of(&subscription)).into_string())),
         Erased::Busy => Err(Failure::Page(Fault::Unavailable)),
     }
 }
@@ -54,7 +54,7 @@ pub async fn erase(State(web): State<Shared>, Path(token): Path<String>, intake:
 fn ask(web: &Web, subscription: &Subscription, token: &str, is_wrong: bool) -> axum::response::Response {
     let address = subscription.address.masked();
     let model = Data { address: &address, path: &format!("/s/{token}"), is_wrong };
-    page(if is_wrong { 422 } else { 200 }, data_pages::data(&web.site(), &model).into_string())
+    page(if is_wrong { 422 } else { 200 }, data_pages::data(&web.site_of(subscription), &model).into_string())
 }
 
 /// Everything that names a subscriber, whichever newsletter it belongs to.
@@ -70,6 +70,7 @@ async fn kept_about(web: &Web, whose: &Subscription) -> Result<Value, StoreError
             "newsletter": one.newsletter,
             "status": one.status.as_str(),
             "cadence": one.cadence.as_str(),
+            "language": one.language,
             "topics": one.topics,
             "paused_until": one.paused_until.map(|at| at.rfc3339()),
             "asked": one.created.rfc3339(),

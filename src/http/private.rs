@@ -35,7 +35,7 @@ pub async fn feed(
     let opened = web.ctx.keys.open(Purpose::Feed, &token).ok_or(unknown)?;
     let issued = web.ctx.store.private_feed(opened.subscription).await?;
     if issued != Some(opened.issued) {
-        return Err(Failure::Link(Broken::Ended));
+        return Err(Failure::GONE);
     }
     let shelves = web.library.shelves(&web.ctx, web.ctx.now()).await?;
     let catalogue = &shelves.catalogue;
@@ -61,7 +61,7 @@ pub async fn feed(
 pub async fn manage(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
     let (subscription, newsletter) = open_both(&web, Purpose::Manage, &token).await?;
     if subscription.status != Status::Active {
-        return Err(Failure::Link(Broken::Ended));
+        return Err(web.broken(Broken::Ended, &subscription));
     }
     match intake.form()?.get("act").map(String::as_str) {
         Some("open") => {

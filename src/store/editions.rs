@@ -17,6 +17,8 @@ pub struct Variant {
     pub id: i64,
     /// Its edition's number.
     pub edition: i64,
+    /// Its language, a BCP 47 tag; `None` is the site's.
+    pub language: Option<String>,
     /// Its subject.
     pub subject: String,
     /// HTML with personal fields.
@@ -176,7 +178,7 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn variant(&self, id: i64) -> Result<Option<Variant>> {
-        let row = sqlx::query("SELECT id, edition, subject, html, text FROM variants WHERE id = $1")
+        let row = sqlx::query("SELECT id, edition, language, subject, html, text FROM variants WHERE id = $1")
             .bind(id)
             .fetch_optional(&self.db.reader)
             .await?;
@@ -338,6 +340,7 @@ fn variant(row: &SqliteRow) -> Result<Variant> {
     Ok(Variant {
         id: row.try_get("id")?,
         edition: row.try_get("edition")?,
+        language: row.try_get("language")?,
         subject: row.try_get("subject")?,
         html: row.try_get("html")?,
         text: row.try_get("text")?,

@@ -129,6 +129,7 @@ mod tests {
         let address = Address::parse(address).unwrap();
         let consent = |act| Consent { act, source: "form".into(), words: "yes".into(), network: Some("::1".into()) };
         let request = Subscribe {
+            language: None,
             address: address.clone(),
             newsletter: "a".into(),
             cadence: Cadence::Weekly,
@@ -152,7 +153,7 @@ mod tests {
         let history = format!(
             "INSERT INTO editions (number, newsletter_id, cadence, slot, newest_seq, state, subject, audience, sealed)
                 VALUES (1, 'a', 'weekly', 1, 1, 'sending', 'S', 2, 1);
-             INSERT INTO variants VALUES (1, 1, 'S', 'h', 't');
+             INSERT INTO variants (id, edition, subject, html, text) VALUES (1, 1, 'S', 'h', 't');
              INSERT INTO deliveries (id, kind, edition, variant_id, subscription_id, state, attempts, uncertain,
                 not_before, expires, reason, created, settled)
                 VALUES (91, 'edition', 1, 1, {0}, 'refused', 1, 0, 1, 9, '550 <jane.memorable@x.test> unknown', 1, 1),

@@ -2,8 +2,9 @@
 
 use sqlx::{Sqlite, Transaction};
 
-use super::{Result, Store};
+use super::{Result, Store, word};
 use crate::domain::delivery::Kind;
+use crate::domain::subscription::Status;
 use crate::domain::time::Span;
 use crate::domain::{Address, Timestamp};
 
@@ -25,6 +26,27 @@ impl Store {
     pub async fn say_goodbye(&self, subscription: i64, expires: Span, now: Timestamp) -> Result<()> {
         let mut tx = self.begin().await?;
         queue_mail(&mut tx, Kind::Goodbye, subscription, None, expires, now).await?;
+        self.commit(tx).await
+    }
+
+    /// Queues once more what answers a request: a link to confirm, or for a
+    /// subscription that is active a word that it is. Nothing for one that
+    /// ended; one such mail a day.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn write_again(&self, subscription: i64, expires: Span, now: Timestamp) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let row = sqlx::query(
+            "SELECT status FROM subscriptions WHERE id = $1 AND (status <> 'unsubscribed' OR wish IS NOT NULL)",
+        )
+        .bind(subscription)
+        .fetch_optional(&mut *tx)
+        .await?;
+        if let Some(row) = row {
+            let kind = if word::<Status>(&row, "status")? == Status::Active { Kind::Already } else { Kind::Confirm };
+            queue_mail(&mut tx, kind, subscription, None, expires, now).await?;
+        }
         self.commit(tx).await
     }
 

@@ -131,7 +131,7 @@ const TAKE_OVER: [&str; 4] = [
         JOIN subscription_topics t ON t.subscription_id = o.id
         WHERE o.subscriber_id = $1 AND n.subscriber_id = $2 AND n.status <> 'active' AND o.status = 'active'",
     "UPDATE subscriptions SET status = 'active', confirmed = o.confirmed, unsubscribed = NULL, wish = NULL,
-        cadence = o.cadence, covered_until = o.covered_until, paused_until = o.paused_until
+        cadence = o.cadence, language = o.language, covered_until = o.covered_until, paused_until = o.paused_until
      FROM subscriptions AS o WHERE o.subscriber_id = $1 AND o.status = 'active'
         AND o.newsletter_id = subscriptions.newsletter_id AND subscriptions.subscriber_id = $2
         AND subscriptions.status <> 'active'",

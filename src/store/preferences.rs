@@ -9,6 +9,8 @@ use crate::domain::{Cadence, Timestamp};
 pub struct Choices {
     /// How often; `None` leaves it as it is.
     pub cadence: Option<Cadence>,
+    /// The language of mails and pages; `None` is the site's.
+    pub language: Option<String>,
     /// Only posts with one of these topic slugs; empty means all of the newsletter's.
     pub topics: Vec<String>,
     /// No mail before this instant.
@@ -41,12 +43,13 @@ impl Store {
         let topics = serde_json::to_string(&choices.topics).map_err(|error| StoreError::Value(error.to_string()))?;
         let mut tx = self.begin().await?;
         let changed = sqlx::query(
-            "UPDATE subscriptions SET cadence = COALESCE($1, cadence), paused_until = $2
+            "UPDATE subscriptions SET cadence = COALESCE($1, cadence), paused_until = $2, language = $4
              WHERE id = $3 AND status = 'active'",
         )
         .bind(choices.cadence.map(Cadence::as_str))
         .bind(choices.paused_until.map(|until| until.0))
         .bind(id)
+        .bind(&choices.language)
         .execute(&mut *tx)
         .await?;
         if changed.rows_affected() > 0 {

@@ -124,6 +124,7 @@ mod tests {
         let ask = async |name: &str, newsletter: &str, now: i64| {
             let address = Address::parse(&format!("{name}@x.test")).unwrap();
             let request = Subscribe {
+                language: None,
                 address: address.clone(),
                 newsletter: newsletter.into(),
                 cadence: Cadence::Weekly,

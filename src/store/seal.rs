@@ -41,6 +41,8 @@ pub struct Seal {
 /// One rendering of an edition and the groups that get it.
 #[derive(Clone, Debug)]
 pub struct SealVariant {
+    /// Its language, a BCP 47 tag; `None` is the site's.
+    pub language: Option<String>,
     /// Its subject.
     pub subject: String,
     /// HTML with personal fields.
@@ -216,13 +218,13 @@ const LEFT_OUT: &str = concat!(
 );
 
 const GROUPS: &str = concat!(
-    "SELECT covered_until, topics, had, COUNT(*) AS n FROM (SELECT s.covered_until, ",
+    "SELECT covered_until, topics, language, had, COUNT(*) AS n FROM (SELECT s.covered_until, s.language, ",
     topics!(),
     " AS topics, ",
     had!(""),
     " AS had FROM subscriptions s WHERE ",
     audience!(),
-    ") g GROUP BY covered_until, topics, had ORDER BY covered_until, topics, had"
+    ") g GROUP BY covered_until, topics, language, had ORDER BY covered_until, topics, language, had"
 );
 
 const DELIVER_TO_GROUP: &str = concat!(
@@ -232,7 +234,7 @@ const DELIVER_TO_GROUP: &str = concat!(
     audience!(),
     " AND s.covered_until = $5 AND ",
     topics!(),
-    " = $6 AND ",
+    " = $6 AND s.language IS NOT DISTINCT FROM $11 AND ",
     // Groups before this one have their deliveries of this edition by now.
     had!(" AND d.edition <> $7"),
     " = $10"
@@ -280,15 +282,17 @@ async fn insert_edition(
 async fn insert_variants(tx: &mut Transaction<'static, Sqlite>, seal: &Seal, now: Timestamp) -> Result<i64> {
     let mut audience = 0;
     for variant in &seal.variants {
-        let id: i64 =
-            sqlx::query("INSERT INTO variants (edition, subject, html, text) VALUES ($1, $2, $3, $4) RETURNING id")
-                .bind(seal.number)
-                .bind(&variant.subject)
-                .bind(&variant.html)
-                .bind(&variant.text)
-                .fetch_one(&mut **tx)
-                .await?
-                .try_get(0)?;
+        let id: i64 = sqlx::query(
+            "INSERT INTO variants (edition, subject, html, text, language) VALUES ($1, $2, $3, $4, $5) RETURNING id",
+        )
+        .bind(seal.number)
+        .bind(&variant.subject)
+        .bind(&variant.html)
+        .bind(&variant.text)
+        .bind(&variant.language)
+        .fetch_one(&mut **tx)
+        .await?
+        .try_get(0)?;
         let posts = serde_json::to_string(&variant.posts).unwrap_or_default();
         sqlx::query(
             "INSERT INTO variant_posts (variant_id, position, post_id) SELECT $1, key, value FROM json_each($2)",
@@ -309,6 +313,7 @@ async fn insert_variants(tx: &mut Transaction<'static, Sqlite>, seal: &Seal, now
                 .bind(id)
                 .bind(seal.expires.0)
                 .bind(group.had.iter().map(i64::to_string).collect::<Vec<_>>().join(","))
+                .bind(&group.language)
                 .execute(&mut **tx)
                 .await?;
             audience += i64::try_from(written.rows_affected()).unwrap_or(0);
@@ -348,6 +353,7 @@ fn group(row: &SqliteRow) -> Result<Group> {
     Ok(Group {
         covered_until: row.try_get("covered_until")?,
         topics: topics.split(',').filter(|t| !t.is_empty()).map(str::to_owned).collect(),
+        language: row.try_get("language")?,
         had: had.split(',').filter_map(|id| id.parse().ok()).collect(),
         count: row.try_get("n")?,
     })

@@ -19,6 +19,8 @@ pub struct Subscribe {
     pub newsletter: String,
     /// How often.
     pub cadence: Cadence,
+    /// The language of the form, where it was not the site's.
+    pub language: Option<String>,
     /// The words they saw, and from where.
     pub consent: Consent,
     /// Transactional mail about it is given up after this long.
@@ -44,7 +46,7 @@ pub struct StoredConsent {
 pub(crate) const UNDO: Span = Span::days(7);
 
 const SUBSCRIPTION: &str = "SELECT s.id, s.subscriber_id, r.address, s.newsletter_id, s.status, s.cadence, s.wish,
-        s.covered_until, s.paused_until, s.created, s.confirmed, s.unsubscribed,
+        s.language, s.covered_until, s.paused_until, s.created, s.confirmed, s.unsubscribed,
         COALESCE((SELECT string_agg(topic, ',' ORDER BY topic) FROM subscription_topics t
             WHERE t.subscription_id = s.id), '') AS topics
     FROM subscriptions s JOIN subscribers r ON r.id = s.subscriber_id";
@@ -66,9 +68,10 @@ impl Store {
         let mut tx = self.begin().await?;
         let subscriber = upsert_subscriber(&mut tx, &request.address, now).await?;
         sqlx::query(
-            "INSERT INTO subscriptions (subscriber_id, newsletter_id, status, cadence, covered_until, created)
-             VALUES ($1, $2, 'pending', $3, (SELECT COALESCE(MAX(seq), 0) FROM posts), $4)
+            "INSERT INTO subscriptions (subscriber_id, newsletter_id, status, cadence, covered_until, created, language)
+             VALUES ($1, $2, 'pending', $3, (SELECT COALESCE(MAX(seq), 0) FROM posts), $4, $5)
              ON CONFLICT (subscriber_id, newsletter_id) DO UPDATE SET
+                language = CASE WHEN status = 'pending' THEN excluded.language ELSE language END,
                 cadence = CASE WHEN status = 'pending' THEN excluded.cadence ELSE cadence END,
                 wish = CASE WHEN status = 'unsubscribed' THEN excluded.cadence END",
         )
@@ -76,6 +79,7 @@ impl Store {
         .bind(&request.newsletter)
         .bind(request.cadence.as_str())
         .bind(now.0)
+        .bind(&request.language)
         .execute(&mut *tx)
         .await?;
         let row = sqlx::query("SELECT id, status FROM subscriptions WHERE subscriber_id = $1 AND newsletter_id = $2")
@@ -274,6 +278,7 @@ fn subscription(row: &SqliteRow) -> Result<Subscription> {
         status: word(row, "status")?,
         cadence: word(row, "cadence")?,
         wish: row.try_get::<Option<String>, _>("wish")?.map(|w| w.parse()).transpose().map_err(StoreError::Value)?,
+        language: row.try_get("language")?,
         topics: topics.split(',').filter(|t| !t.is_empty()).map(str::to_owned).collect(),
         covered_until: row.try_get("covered_until")?,
         paused_until: maybe_instant(row, "paused_until")?,

@@ -54,9 +54,11 @@ pub struct Plan<'a> {
     pub paused: i64,
 }
 
-/// One set of posts and who is owed it.
+/// One set of posts in one language and who is owed it.
 #[derive(Clone, Debug)]
 pub struct PlannedVariant {
+    /// The language, a BCP 47 tag; `None` is the site's.
+    pub language: Option<String>,
     /// Newest first: the first one leads.
     pub posts: Vec<Post>,
     /// Indexes into [`Plan::groups`].
@@ -181,6 +183,7 @@ async fn plan_with<'a>(
         sets = edition::variants(&groups, &posts, &extra, wanted.newest_seq)
             .into_iter()
             .map(|(owed, members)| PlannedVariant {
+                language: members.first().and_then(|&i| groups[i].language.clone()),
                 posts: newest_first(owed),
                 audience: members.iter().map(|&i| groups[i].count).sum(),
                 groups: members,
@@ -245,7 +248,7 @@ async fn hold_reason(
 pub fn render(ctx: &Context, plan: &Plan<'_>, variant: &PlannedVariant, number: i64) -> Mail {
     let posts = variant.posts.iter().map(|post| PostItem::of(post, reply(ctx))).collect();
     let has_page = variant.posts.iter().any(|post| post.entry.send.reach.is_in_feeds());
-    mail::edition(&ctx.words, &model(ctx, plan, number, posts, has_page))
+    mail::edition(ctx.words_for(variant.language.as_deref()), &model(ctx, plan, number, posts, has_page))
 }
 
 /// A mail that an inbox would cut, though everything that may be shortened is,
@@ -265,7 +268,8 @@ pub fn too_large(mail: &Mail) -> Option<String> {
 fn public_copy(ctx: &Context, plan: &Plan<'_>, variant: &PlannedVariant, number: i64) -> Option<PublicCopy> {
     let reply = reply(ctx);
     let posts: Vec<_> = variant.posts.iter().filter_map(|post| PostItem::of_everybody(post, reply)).collect();
-    let is_same = posts.len() == variant.posts.len()
+    let is_same = ctx.own_words(variant.language.as_deref()).is_none()
+        && posts.len() == variant.posts.len()
         && posts.iter().all(|post| post.extent == Extent::AsWished)
         // At the foot of several posts it is left out anyway.
         && (posts.len() > 1 || posts.iter().all(|post| post.reply_url.is_some()));
@@ -338,6 +342,7 @@ fn to_seal(ctx: &Context, plan: &Plan<'_>, number: i64, next_slot: Option<Timest
     let mails: Vec<Mail> = plan.variants.iter().map(|variant| render(ctx, plan, variant, number)).collect();
     let held = plan.held.clone().or_else(|| mails.iter().find_map(too_large));
     let variants = plan.variants.iter().zip(mails).map(|(variant, mail)| SealVariant {
+        language: variant.language.clone(),
         subject: mail.subject,
         html: mail.html,
         text: mail.text,

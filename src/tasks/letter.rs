@@ -24,16 +24,22 @@ use crate::views::model::{
     AlreadyMail, ConfirmMail, GoodbyeMail, MovedMail, MovingMail, ReadingMail, TestMail, WelcomeMail,
 };
 
-/// Variants kept in memory: an edition rarely has more than two.
-const KEPT: usize = 16;
+/// Variants kept in memory: an edition rarely has more than two in each language.
+const KEPT: usize = 32;
 
 /// Frozen renderings in use, so that they are read and encoded once, not once a recipient.
 #[derive(Default)]
-pub struct Variants(Mutex<HashMap<i64, Arc<Template>>>);
+pub struct Variants(Mutex<HashMap<i64, Arc<Frozen>>>);
+
+/// A rendering, and the language what is filled in speaks: a reader may have chosen another one since.
+struct Frozen {
+    template: Template,
+    language: Option<String>,
+}
 
 impl Variants {
     /// Those of one variant are all copies of one edition of one newsletter.
-    async fn get(&self, ctx: &Context, leased: &Leased, newsletter: &Newsletter) -> anyhow::Result<Arc<Template>> {
+    async fn get(&self, ctx: &Context, leased: &Leased, newsletter: &Newsletter) -> anyhow::Result<Arc<Frozen>> {
         let id = leased.variant.context("an edition's delivery has a variant")?;
         if let Some(found) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
             return Ok(Arc::clone(found));
@@ -47,13 +53,13 @@ impl Variants {
             ..head(&ctx.settings.mail, &variant.subject)
         };
         let template = Template::new(&head, &variant.text, &variant.html).map_err(|reason| anyhow!(reason))?;
-        let template = Arc::new(template);
+        let frozen = Arc::new(Frozen { template, language: variant.language });
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= KEPT {
             kept.clear();
         }
-        kept.insert(id, Arc::clone(&template));
-        Ok(template)
+        kept.insert(id, Arc::clone(&frozen));
+        Ok(frozen)
     }
 }
 
@@ -99,15 +105,16 @@ pub async fn write(ctx: &Context, variants: &Variants, leased: &Leased) -> anyho
 async fn edition(ctx: &Context, variants: &Variants, leased: &Leased, own: Own<'_>) -> anyhow::Result<Content> {
     let subscription = subscribed(leased)?;
     let newsletter = newsletter(ctx, subscription)?;
-    let template = variants.get(ctx, leased, newsletter).await?;
+    let frozen = variants.get(ctx, leased, newsletter).await?;
+    let words = ctx.words_for(frozen.language.as_deref());
     let values = Values {
-        why: field::why(&ctx.words, ctx.settings.site.timezone, &newsletter.title, subscription),
+        why: field::why(words, ctx.settings.site.timezone, &newsletter.title, subscription),
         ..links(ctx, leased, subscription)
     };
     let mailto = format!("mailto:{}?subject=unsubscribe", ctx.settings.mail.unsubscribe_address);
     let unsubscribe = Some(Unsubscribe { url: &values.unsubscribe_url, mailto: Some(&mailto) });
     let fill = |which, mark| values.value(mark, which == Alternative::Html);
-    template.copy(&Own { unsubscribe, ..own }, &fill, &ctx.signers).map_err(|reason| anyhow!(reason))
+    frozen.template.copy(&Own { unsubscribe, ..own }, &fill, &ctx.signers).map_err(|reason| anyhow!(reason))
 }
 
 async fn transactional(ctx: &Context, leased: &Leased) -> anyhow::Result<Mail> {
@@ -118,6 +125,7 @@ async fn transactional(ctx: &Context, leased: &Leased) -> anyhow::Result<Mail> {
     }
     let subscription = subscribed(leased)?;
     let newsletter = newsletter(ctx, subscription)?;
+    let words = ctx.words_for(subscription.language.as_deref());
     let (title, cadence) = (newsletter.title.clone(), subscription.asked());
     let Values { manage_url, unsubscribe_url, .. } = links(ctx, leased, subscription);
     Ok(match leased.kind {
@@ -130,26 +138,26 @@ async fn transactional(ctx: &Context, leased: &Leased) -> anyhow::Result<Mail> {
                 confirm_url: ctx.public(&format!("/confirm/{token}")),
                 valid_until: leased.created.plus(CONFIRM_WITHIN),
             };
-            letter::confirm(&ctx.words, &confirm)
+            letter::confirm(words, &confirm)
         }
         Kind::Moving => {
             let token = Token { subscription: subscription.id, issued: leased.created };
             let token = ctx.keys.seal_for(Purpose::Move, token, &leased.address);
             let move_url = ctx.public(&format!("/s/{token}/move"));
             let valid_until = leased.created.plus(CONFIRM_WITHIN);
-            letter::moving(&ctx.words, &MovingMail { site, move_url, valid_until })
+            letter::moving(words, &MovingMail { site, move_url, valid_until })
         }
         Kind::Moved => {
             let (address, subscribe_url) = (subscription.address.masked(), ctx.public("/subscribe"));
-            letter::moved(&ctx.words, &MovedMail { site, address, subscribe_url })
+            letter::moved(words, &MovedMail { site, address, subscribe_url })
         }
-        Kind::Reading => letter::reading(&ctx.words, &ReadingMail { site, read_url: manage_url + "/read" }),
+        Kind::Reading => letter::reading(words, &ReadingMail { site, read_url: manage_url + "/read" }),
         Kind::Goodbye => {
             let undo_until = subscription.unsubscribed.unwrap_or(leased.created).plus(UNDO);
             let mail = GoodbyeMail { site, newsletter: title, unsubscribe_url, undo_until };
-            letter::goodbye(&ctx.words, &mail)
+            letter::goodbye(words, &mail)
         }
-        Kind::Already => letter::already(&ctx.words, &AlreadyMail { site, newsletter: title, cadence, manage_url }),
+        Kind::Already => letter::already(words, &AlreadyMail { site, newsletter: title, cadence, manage_url }),
         _ => {
             let next = newsletter.next_slot(cadence, leased.created);
             // Finished when the letter was written: the same at every attempt.
@@ -158,7 +166,7 @@ async fn transactional(ctx: &Context, leased: &Leased) -> anyhow::Result<Mail> {
                 Some((edition.public_subject?, ctx.public(&format!("/editions/{}", edition.number))))
             });
             let welcome = WelcomeMail { site, newsletter: title, cadence, next, latest, manage_url, unsubscribe_url };
-            letter::welcome(&ctx.words, &welcome)
+            letter::welcome(words, &welcome)
         }
     })
 }

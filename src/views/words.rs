@@ -56,8 +56,12 @@ impl Words {
 
     /// The embedded words of a language by its BCP 47 tag; English for one that has none.
     pub fn of(language: &str) -> Self {
-        let found = Self::languages().position(|tag| tag == primary(language));
-        EMBEDDED[found.unwrap_or_default()].clone()
+        Self::shipped(language).unwrap_or(&EMBEDDED[0]).clone()
+    }
+
+    /// The embedded words of a language by its BCP 47 tag, if there are any.
+    pub fn shipped(language: &str) -> Option<&'static Self> {
+        EMBEDDED.get(Self::languages().position(|tag| tag == primary(language))?)
     }
 
     /// Tags of the embedded languages.
@@ -118,6 +122,12 @@ impl Words {
     /// The language these words are in, a BCP 47 tag.
     pub fn language(&self) -> String {
         self.say("language", &[])
+    }
+
+    /// The language's own name for itself, `Deutsch`; its tag where an operator's own words do not say it.
+    pub fn language_name(&self) -> String {
+        let (tag, name) = (self.language(), self.say("language_name", &[]));
+        if Self::shipped(&tag).is_none() && name == EMBEDDED[0].say("language_name", &[]) { tag } else { name }
     }
 
     /// A choice of cadence, standing alone: `Weekly`.

@@ -163,6 +163,7 @@ impl House {
         let consent = |act| Consent { act, source: "form".into(), words: "yes".into(), network: None };
         let address = Address::parse(address).unwrap();
         let request = Subscribe {
+            language: None,
             address: address.clone(),
             newsletter: self.ctx.settings.newsletters[0].id.clone(),
             cadence: Cadence::Weekly,
@@ -234,6 +235,7 @@ impl House {
             state,
             reason: None,
             variants: vec![SealVariant {
+                language: None,
                 subject: "A subject".into(),
                 html,
                 text: "x".into(),

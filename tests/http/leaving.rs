@@ -51,8 +51,37 @@ async fn confirming_takes_the_button_and_a_link_of_the_last_seven_days() {
     for method in ["GET", "POST"] {
         let late = house.ask(method, &path, &[], "").await;
         assert_eq!(late.status, 410);
-        assert!(late.body.contains("This link has expired") && late.body.contains("name=\"email\""));
+        assert!(late.body.contains("This link has expired") && late.body.contains(&format!("action=\"{path}/again\"")));
     }
+}
+
+#[tokio::test]
+async fn one_press_on_the_page_of_an_expired_link_mails_a_new_one_and_says_the_same_to_everybody() {
+    let house = House::new().await;
+    let (mut links, mut answers) = (Vec::new(), Vec::new());
+    for (name, status) in [("p", Status::Pending), ("a", Status::Active), ("q", Status::Pending)] {
+        let reader = house.reader(&format!("{name}@example.com"), status).await;
+        links.push(format!("/confirm/{}", house.token(Purpose::Confirm, reader.id)));
+    }
+    house.wait(Span::days(8));
+    assert_eq!(house.post("/subscribe", "email=q%40example.com").await.status, 303, "written to just now");
+    let before = house.letters("p@example.com").await;
+    for link in &links {
+        let page = house.get(link).await;
+        assert!(page.status == 410 && !page.body.contains("example.com"), "no address is shown: {}", page.body);
+        for _ in 0..2 {
+            let started = std::time::Instant::now();
+            let sent = house.post(&format!("{link}/again"), "").await;
+            assert!(started.elapsed().as_millis() >= 100, "in even time, whether there was anything to write or not");
+            answers.push((sent.status, sent.header("location").to_owned(), sent.body.clone(), sent.headers.len()));
+        }
+    }
+    assert_eq!(answers[0].1, "/subscribe/sent");
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    assert_eq!(house.letters("p@example.com").await.len(), before.len() + 1, "one a day, however often it is pressed");
+    assert_eq!(house.letters("a@example.com").await.last().unwrap(), "already");
+    assert_eq!(house.letters("q@example.com").await, ["confirm", "confirm"], "the first and that of today");
+    assert_eq!(house.post("/confirm/x/again", "").await.status, 404);
 }
 
 #[tokio::test]

@@ -61,7 +61,14 @@ async fn a_link_works_for_seven_days_and_only_the_last_one() {
         assert_eq!(house.get(&format!("/s/{}/move", house.token(purpose, jane.id))).await.status, 404, "{purpose:?}");
     }
     house.wait(Span::days(7));
-    assert_eq!(house.post(&last, "email=jane%40third.example").await.status, 410);
+    let late = house.post(&last, "email=jane%40third.example").await;
+    assert!(late.status == 410 && late.body.contains(&format!("action=\"{last}/again\"")), "{}", late.body);
+    let sent = house.post(&format!("{last}/again"), "").await;
+    assert!(sent.status == 200 && sent.body.contains("j***@third.example"), "{}", sent.body);
+    assert_eq!(house.letters("jane@third.example").await, ["moving", "moving"]);
+    assert_eq!(house.get(&last).await.status, 410, "the old one stays old");
+    let fresh = format!("/s/{}/move", house.move_token(jane.id, "jane@third.example"));
+    assert_eq!(house.get(&fresh).await.status, 200);
 }
 
 #[tokio::test]

@@ -309,6 +309,7 @@ async fn seal(store: &Store, now: Timestamp) {
     let groups = store.groups("posts", Cadence::Daily, &[], now).await.unwrap();
     let text = || "What is to be said.".to_owned();
     let variant = SealVariant {
+        language: None,
         subject: text(),
         html: text(),
         text: text(),

@@ -2,6 +2,7 @@
 
 use postroom::domain::Cadence;
 use postroom::domain::time::Span;
+use postroom::store::Choices;
 use postroom::tasks::compose::Sealed;
 
 use super::office::{Office, Setup, at};
@@ -190,5 +191,68 @@ async fn older_posts_asked_for_come_once_to_each_reader_whatever_they_change() {
     assert_eq!(office.send_since(Cadence::Daily, since).await, Sealed::Nothing);
     // For the audit: what was there before was asked for.
     office.books.forge("UPDATE posts SET mailable = 1").await;
+    office.close().await;
+}
+
+/// A reader who chose a language on the page of their preferences.
+async fn speak(office: &Office, name: &str, language: &str) {
+    let subscription = office.subscription(name).await;
+    let choices = Choices {
+        cadence: None,
+        language: office.ctx.choice_of_language(language),
+        topics: Vec::new(),
+        paused_until: None,
+    };
+    office.ctx.store.choose(subscription.id, &choices).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_reader_gets_the_frame_of_an_edition_and_every_letter_in_their_own_language() {
+    let office = Office::open(Script::new()).await;
+    for (name, language) in [("jane", "en"), ("karl", "de"), ("uwe", "de"), ("omar", "ar")] {
+        office.join(name, Cadence::Daily).await;
+        speak(&office, name, language).await;
+    }
+    office.post("alpha");
+    office.post("beta");
+    office.look().await;
+    office.compose().await;
+    assert!(office.command(&["plan"]).await.contains("nothing new so far"), "sealed");
+    office.run_until("2026-05-20 08:00", Span::hours(1)).await;
+    let only = |name: &str| office.mails(name).remove(0);
+    let (jane, karl, omar) = (only("jane"), only("karl"), only("omar"));
+    for mail in [&jane, &karl, &omar] {
+        assert_eq!(mail.posts, jane.posts, "the same posts");
+    }
+    assert!(jane.text.contains("You get this because") && jane.subject.ends_with("and 1 more"), "{}", jane.text);
+    assert!(karl.text.contains("Sie erhalten diese Mail"), "{}", karl.text);
+    assert!(karl.text.contains("Abbestellen:") && !karl.text.contains("Unsubscribe"), "{}", karl.text);
+    assert!(omar.text.contains("omar@readers.test") && omar.text.contains("إلغاء الاشتراك"), "{}", omar.text);
+    assert!(String::from_utf8_lossy(&omar.bytes).contains("multipart/alternative"));
+    let (_, public) = office.ask("GET", "https://news.blog.test/editions/1", "text/html", "").await;
+    assert!(public.contains("Unsubscribe") || public.contains("Subscribe"), "the site's own language: {public}");
+    assert!(!public.contains("Abbestellen"), "{public}");
+    // A change between the seal and the way out: what is frozen is filled in as it was frozen.
+    office.set(at("2026-05-21 06:00"));
+    office.post("gamma");
+    office.tick_sealing("2026-05-21 07:00").await;
+    speak(&office, "karl", "en").await;
+    office.run_until("2026-05-21 09:00", Span::hours(1)).await;
+    let last = office.mails("karl").pop().unwrap();
+    assert!(last.posts == ["gamma"] && last.text.contains("Sie erhalten diese Mail"), "{}", last.text);
+    office.leave("uwe").await;
+    office.close().await;
+}
+
+#[tokio::test]
+async fn who_asks_in_another_language_is_answered_and_welcomed_in_it() {
+    let office = Office::open(Script::new()).await;
+    let body = r#"{"email": "marie@readers.test", "language": "fr"}"#;
+    let asked = office.ask("POST", "https://news.blog.test/subscribe", "application/json", body).await;
+    assert_eq!(asked.0, 202, "{asked:?}");
+    office.hand_over().await;
+    assert!(office.mails("marie")[0].subject.starts_with("Confirmez"), "{:?}", office.mails("marie")[0].subject);
+    office.confirm("marie").await;
+    assert!(office.mails("marie")[1].text.contains("Se désabonner"), "{}", office.mails("marie")[1].text);
     office.close().await;
 }

@@ -14,8 +14,8 @@ use super::history;
 use crate::domain::Timestamp;
 use crate::domain::subscription::Subscription;
 
-const HEADER: [&str; 8] =
-    ["address", "newsletter", "status", "cadence", "topics", "created", "confirmed", "unsubscribed"];
+const HEADER: [&str; 9] =
+    ["address", "newsletter", "status", "cadence", "language", "topics", "created", "confirmed", "unsubscribed"];
 const PAGE: i64 = 1_000;
 
 /// Writes every subscription asked for, one row each.
@@ -59,13 +59,14 @@ async fn write(desk: &Desk, options: &Export, out: &mut dyn Write) -> Result<i64
     Ok(count)
 }
 
-fn cells(s: &Subscription) -> [String; 8] {
+fn cells(s: &Subscription) -> [String; 9] {
     let at = |at: Option<Timestamp>| at.map(Timestamp::rfc3339).unwrap_or_default();
     [
         s.address.to_string(),
         s.newsletter.clone(),
         s.status.as_str().into(),
         s.cadence.to_string(),
+        s.language.clone().unwrap_or_default(),
         s.topics.join(" "),
         s.created.rfc3339(),
         at(s.confirmed),

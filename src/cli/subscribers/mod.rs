@@ -142,6 +142,9 @@ pub fn standing(subscription: &Subscription, desk: &Desk) -> String {
     if let Some(until) = subscription.paused_until.filter(|until| *until > desk.now) {
         text.push_str(&format!(", paused until {}", output::time(until, zone)));
     }
+    if let Some(language) = &subscription.language {
+        text.push_str(&format!(", in {language}"));
+    }
     if !subscription.topics.is_empty() {
         text.push_str(&format!(", only {}", subscription.topics.join(", ")));
     }
@@ -155,6 +158,7 @@ pub fn object(s: &Subscription) -> Value {
         "newsletter": s.newsletter,
         "status": s.status.as_str(),
         "cadence": s.cadence.as_str(),
+        "language": s.language,
         "topics": s.topics,
         "covered_until": s.covered_until,
         "paused_until": s.paused_until.map(|at| at.rfc3339()),

@@ -133,6 +133,7 @@ struct Subscribed {
     confirmed: Option<i64>,
     unsubscribed: Option<i64>,
     wish: Option<String>,
+    language: Option<String>,
     /// The subscriber's, where the mail goes to another one.
     address: String,
 }
@@ -142,7 +143,7 @@ const LEASED: &str = "SELECT json_group_array(json_array(d.id, d.kind, d.variant
         COALESCE(d.address, r.address), d.attempts, d.created, d.expires,
         CASE WHEN s.id IS NOT NULL THEN json_array(s.id, s.subscriber_id, s.newsletter_id, s.status,
             COALESCE((SELECT cadence FROM editions WHERE number = d.edition), s.cadence), s.covered_until,
-            s.paused_until, s.created, s.confirmed, s.unsubscribed, s.wish, r.address) END)
+            s.paused_until, s.created, s.confirmed, s.unsubscribed, s.wish, s.language, r.address) END)
         ORDER BY d.edition, d.not_before, d.id)
     FROM json_each($1) j JOIN deliveries d ON d.id = j.value
     LEFT JOIN subscriptions s ON s.id = d.subscription_id LEFT JOIN subscribers r ON r.id = s.subscriber_id";
@@ -200,6 +201,7 @@ impl Subscribed {
             status: self.status.parse()?,
             cadence: self.cadence.parse()?,
             wish: self.wish.map(|wish| wish.parse()).transpose()?,
+            language: self.language,
             // Who is owed what was settled at the seal.
             topics: Vec::new(),
             covered_until: self.covered_until,

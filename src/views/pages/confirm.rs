@@ -83,12 +83,26 @@ pub fn welcome(site: &Site<'_>, model: &Welcome<'_>) -> Markup {
     )
 }
 
+/// A link older than its 7 days, and the button that mails a new one; `action`
+/// is the path it posts to.
+pub fn expired(site: &Site<'_>, is_move: bool, action: &str) -> Markup {
+    let words = site.words;
+    let title = words.say("page.expired.title", &[]);
+    let lead = if is_move { words.say("page.expired.move", &[]) } else { words.say("page.expired.lead", &[]) };
+    site.page(
+        Head { title: &title, tab: Tab::Elsewhere, canonical: None },
+        html! {
+            h1 { (title) }
+            p.lead { (lead) }
+            form method="post" action=(action) { button { (words.say("page.expired.again", &[])) } }
+        },
+    )
+}
+
 /// A link that cannot be followed any more, each with a way to a new one. The
 /// page is the same for every address, so that it tells nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken {
-    /// A confirmation link older than its 7 days.
-    Expired,
     /// No token of ours, or of another purpose.
     Damaged,
     /// The subscription it belongs to has ended.
@@ -101,7 +115,6 @@ pub enum Broken {
 pub fn broken(site: &Site<'_>, why: Broken, again: &Form<'_>) -> Markup {
     let words = site.words;
     let (title, lead) = match why {
-        Broken::Expired => (words.say("page.expired.title", &[]), words.say("page.expired.lead", &[])),
         Broken::Damaged => (words.say("page.damaged.title", &[]), words.say("page.damaged.lead", &[])),
         Broken::Ended => (words.say("page.ended.title", &[]), words.say("page.ended.lead", &[])),
         Broken::TooLate => (words.say("page.returned.too_late_title", &[]), words.say("page.returned.too_late", &[])),

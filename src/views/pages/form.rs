@@ -5,12 +5,21 @@ use maud::{Markup, html};
 use super::frame::{Head, Site, Tab};
 use crate::domain::cadence::Cadence;
 use crate::domain::newsletter::Newsletter;
+use crate::views::direction::Direction;
 
 /// The field that people do not see and machines fill in.
 pub const TRAP: &str = "website";
 
 /// The field that says since when, in unix seconds, the form has been looked at.
 pub const SINCE: &str = "since";
+
+/// The field, and the part of an address, that says in which language.
+pub const LANGUAGE: &str = "language";
+
+/// A path where a page speaks that language; `None` is the site's.
+pub fn in_language(path: &str, language: Option<&str>) -> String {
+    language.map_or_else(|| path.to_owned(), |tag| format!("{path}?{LANGUAGE}={tag}"))
+}
 
 /// What the form shows.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +34,8 @@ pub struct Form<'a> {
     pub email: &'a str,
     /// Since when it has been looked at, when it was sent in before: unix seconds.
     pub since: Option<i64>,
+    /// The language chosen, where it is not the site's.
+    pub language: Option<&'a str>,
     /// What was wrong with the last try.
     pub faults: &'a [FormFault],
 }
@@ -70,7 +81,7 @@ impl FormFault {
 impl<'a> Form<'a> {
     /// An empty form for these newsletters.
     pub fn new(newsletters: &'a [Newsletter]) -> Self {
-        Self { newsletters, newsletter: None, cadence: None, email: "", since: None, faults: &[] }
+        Self { newsletters, newsletter: None, cadence: None, email: "", since: None, language: None, faults: &[] }
     }
 
     fn single(&self) -> Option<&'a Newsletter> {
@@ -106,6 +117,7 @@ pub fn form(site: &Site<'_>, form: &Form<'_>) -> Markup {
                 Some(only) => input type="hidden" name="newsletter" value=(only.id);,
                 None => (newsletters(site, form)),
             }
+            @if let Some(language) = form.language { input type="hidden" name=(LANGUAGE) value=(language); }
             label for="email" { (words.say("page.form.email", &[])) }
             (error(site, form, "email"))
             p {
@@ -212,8 +224,9 @@ pub fn typed_address(site: &Site<'_>, label: &str, is_wrong: bool) -> Markup {
     }
 }
 
-/// `/subscribe` and `/subscribe/NEWSLETTER`.
-pub fn subscribe(site: &Site<'_>, model: &Form<'_>) -> Markup {
+/// `/subscribe` and `/subscribe/NEWSLETTER`; `languages` are those there are, by
+/// tag, with their own names, the site's first.
+pub fn subscribe(site: &Site<'_>, model: &Form<'_>, languages: &[(String, String)]) -> Markup {
     let words = site.words;
     let (title, description) = match model.single() {
         Some(only) => (words.say("page.subscribe.title", &[("newsletter", &only.title)]), only.description.as_str()),
@@ -227,14 +240,31 @@ pub fn subscribe(site: &Site<'_>, model: &Form<'_>) -> Markup {
             @if !description.is_empty() { p.lead { (description) } }
             (form(site, model))
             p.hint { (words.say("page.subscribe.known", &[])) }
+            (other_languages(site, languages))
         },
     )
+}
+
+/// The same page in the other languages: each said in itself.
+fn other_languages(site: &Site<'_>, languages: &[(String, String)]) -> Markup {
+    let here = site.words.language();
+    html! {
+        nav.languages aria-label=(site.words.say("page.subscribe.languages", &[])) {
+            @for (n, (tag, name)) in languages.iter().enumerate().filter(|(_, (tag, _))| *tag != here) {
+                a href=(in_language("/subscribe", (n > 0).then_some(tag))) hreflang=(tag) lang=(tag)
+                    dir=(Direction::of_language(tag).as_str()) { (name) }
+                " "
+            }
+        }
+    }
 }
 
 /// `/subscribe/sent`: the same for every address, known or not.
 pub struct Sent<'a> {
     /// Who the mail comes from: `Example Blog <news@example.org>`.
     pub from: &'a str,
+    /// The language chosen, where it is not the site's.
+    pub language: Option<&'a str>,
 }
 
 /// What to do after the form.
@@ -253,7 +283,7 @@ pub fn sent(site: &Site<'_>, model: &Sent<'_>) -> Markup {
                 li { (words.say("page.sent.wait", &[])) }
                 li { (words.say("page.sent.limit", &[])) }
             }
-            p { (words.say("page.sent.again", &[])) " " a href="/subscribe" { (words.say("page.sent.retry", &[])) } "." }
+            p { (words.say("page.sent.again", &[])) " " a href=(in_language("/subscribe", model.language)) { (words.say("page.sent.retry", &[])) } "." }
         },
     )
 }

@@ -3,11 +3,12 @@
 use chrono::Days;
 use maud::{Markup, html};
 
-use super::form::radio;
+use super::form::{LANGUAGE, radio};
 use super::frame::{Head, Site, Tab};
 use crate::domain::Timestamp;
 use crate::domain::cadence::Cadence;
 use crate::domain::newsletter::Newsletter;
+use crate::views::direction::Direction;
 
 /// What the form says in the place of a cadence for a pause.
 pub const PAUSED: &str = "paused";
@@ -38,6 +39,8 @@ pub struct Preferences<'a> {
     pub paused: Option<Timestamp>,
     /// Topics to choose from; empty where there is no choice.
     pub topics: &'a [TopicChoice],
+    /// The languages there are, by tag, with their own names.
+    pub languages: &'a [(String, String)],
     /// When they confirmed.
     pub since: Option<Timestamp>,
     /// Just saved: say what is true now.
@@ -82,6 +85,7 @@ pub fn preferences(site: &Site<'_>, model: &Preferences<'_>) -> Markup {
             form method="post" action=(model.action) {
                 (cadences(site, model))
                 @if !model.topics.is_empty() { (topics(site, model.topics)) }
+                (language(site, model.languages))
                 p { button { (words.say("page.preferences.submit", &[])) } }
             }
             @if let Some(addresses) = model.own_feed { (own_feed(site, addresses, model.action)) }
@@ -142,6 +146,25 @@ fn topics(site: &Site<'_>, topics: &[TopicChoice]) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// The language this page is in, among those there are.
+fn language(site: &Site<'_>, languages: &[(String, String)]) -> Markup {
+    let words = site.words;
+    let here = words.language();
+    html! {
+        label for="language" { (words.say("page.preferences.language", &[])) }
+        p {
+            select #language name=(LANGUAGE) aria-describedby="language-hint" {
+                @for (tag, name) in languages {
+                    option value=(tag) lang=(tag) dir=(Direction::of_language(tag).as_str()) selected[*tag == here] {
+                        (name)
+                    }
+                }
+            }
+        }
+        p.hint #language-hint { (words.say("page.preferences.language_hint", &[])) }
     }
 }
 

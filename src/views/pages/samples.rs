@@ -1,7 +1,7 @@
 //! Every page with something in it, for previews and the tests that hold the
 //! look: one name, one whole page.
 
-use super::confirm::{Broken, Confirm, Welcome, broken, confirm, welcome};
+use super::confirm::{Broken, Confirm, Welcome, broken, confirm, expired, welcome};
 use super::data::{Data, data, erased};
 use super::editions::{EditionLine, editions};
 use super::faults::{Fault, fault};
@@ -133,6 +133,10 @@ fn feed_lines(site: &Site<'_>) -> Vec<FeedLine> {
     ]
 }
 
+fn languages() -> Vec<(String, String)> {
+    Words::languages().filter_map(Words::shipped).map(|words| (words.language(), words.language_name())).collect()
+}
+
 fn joining(site: &Site<'_>, one: &[Newsletter], two: &[Newsletter]) -> Vec<(&'static str, String)> {
     let faults = [FormFault::Email("an address has an @ in it".to_owned())];
     let wrong = Form { email: "jane.example.com", faults: &faults, ..Form::new(one) };
@@ -142,7 +146,8 @@ fn joining(site: &Site<'_>, one: &[Newsletter], two: &[Newsletter]) -> Vec<(&'st
         FormFault::Cadence { newsletter: two[1].title.clone() },
     ];
     let all_wrong = Form { faults: &many, ..Form::new(two) };
-    let mail = Sent { from: "Example Blog <news@example.org>" };
+    let mail = Sent { from: "Example Blog <news@example.org>", language: None };
+    let languages = languages();
     let question = |is_known, is_wrong| Confirm {
         address: ADDRESS,
         newsletter: &one[0],
@@ -160,10 +165,10 @@ fn joining(site: &Site<'_>, one: &[Newsletter], two: &[Newsletter]) -> Vec<(&'st
         latest: latest.as_ref(),
     };
     vec![
-        ("subscribe", subscribe(site, &Form::new(one)).into_string()),
-        ("subscribe-several", subscribe(site, &Form::new(two)).into_string()),
-        ("subscribe-fault", subscribe(site, &wrong).into_string()),
-        ("subscribe-faults", subscribe(site, &all_wrong).into_string()),
+        ("subscribe", subscribe(site, &Form::new(one), &languages).into_string()),
+        ("subscribe-several", subscribe(site, &Form::new(two), &languages).into_string()),
+        ("subscribe-fault", subscribe(site, &wrong, &languages).into_string()),
+        ("subscribe-faults", subscribe(site, &all_wrong, &languages).into_string()),
         ("sent", sent(site, &mail).into_string()),
         ("confirm", confirm(site, &question(true, false)).into_string()),
         ("confirm-elsewhere", confirm(site, &question(false, false)).into_string()),
@@ -178,12 +183,14 @@ fn leaving(site: &Site<'_>, newsletter: &Newsletter) -> Vec<(&'static str, Strin
         .map(|(name, file)| (name, format!("{}/private/TOKEN/{file}", site.public_url)));
     let topic = |name: &str, chosen| TopicChoice { slug: name.to_lowercase(), name: name.to_owned(), chosen };
     let topics = [topic("Compilers", false), topic("Radio repair", true), topic("Rust", false)];
+    let languages = languages();
     let choices = |saved, no_day| Preferences {
         address: ADDRESS,
         newsletter,
         cadence: Cadence::Weekly,
         paused: None,
         topics: &topics,
+        languages: &languages,
         since: Some(NOW.minus(Span::days(400))),
         saved,
         no_day,
@@ -223,7 +230,7 @@ fn wrong(site: &Site<'_>, one: &[Newsletter]) -> Vec<(&'static str, String)> {
     let broken = |why| broken(site, why, &again).into_string();
     let page = |model: Fault| fault(site, &model).into_string();
     vec![
-        ("link-expired", broken(Broken::Expired)),
+        ("link-expired", expired(site, false, "/confirm/TOKEN/again").into_string()),
         ("link-damaged", broken(Broken::Damaged)),
         ("link-ended", broken(Broken::Ended)),
         ("undo-too-late", broken(Broken::TooLate)),
