@@ -60,7 +60,7 @@ pub struct Preferences<'a> {
     pub own_feed: Option<&'a [(&'static str, String)]>,
 }
 
-/// The present state first, then the choices, then the way out.
+/// The present state first, then the choices and the way out, then what few look for.
 pub fn preferences(site: &Site<'_>, model: &Preferences<'_>) -> Markup {
     let words = site.words;
     let title = words.say("page.preferences.title", &[]);
@@ -88,17 +88,17 @@ pub fn preferences(site: &Site<'_>, model: &Preferences<'_>) -> Markup {
                 (language(site, model.languages))
                 p { button { (words.say("page.preferences.submit", &[])) } }
             }
+            section {
+                h2 { (words.say("page.preferences.leave_title", &[])) }
+                p { (words.say("page.preferences.leave_hint", &[])) }
+                p { a.button.quiet href=(model.leave) { (words.say("page.preferences.leave", &[])) } }
+            }
             @if let Some(addresses) = model.own_feed { (own_feed(site, addresses, model.action)) }
             (address(site, model))
             section {
                 h2 { (words.say("page.preferences.data_title", &[])) }
                 p { (words.say("page.preferences.data_lead", &[])) }
                 p { a.button.quiet href={ (model.action) "/data" } { (words.say("page.preferences.data", &[])) } }
-            }
-            section.aside {
-                h2 { (words.say("page.preferences.leave_title", &[])) }
-                p { (words.say("page.preferences.leave_hint", &[])) }
-                p { a.button.quiet href=(model.leave) { (words.say("page.preferences.leave", &[])) } }
             }
         },
     )
