@@ -11,7 +11,8 @@
 const base = BASE, words = WORDS, set = document.currentScript.dataset;
 const kept = (key, value) => {
   try {
-    return value ? localStorage.setItem('postroom-' + key, value) : localStorage.getItem('postroom-' + key);
+    key = 'postroom-' + key;
+    return value ? localStorage.setItem(key, value) : localStorage.getItem(key);
   } catch {}
 };
 const make = (tag, props, ...inside) => {
@@ -20,8 +21,7 @@ const make = (tag, props, ...inside) => {
   return element;
 };
 const wire = form => {
-  const said = make('p');
-  said.setAttribute('role', 'status');
+  const said = make('p', {role: 'status'});
   form.append(said);
   form.addEventListener('submit', async event => {
     event.preventDefault();
@@ -52,19 +52,19 @@ const shade = (...inside) => {
   const host = make('div', {lang: words.language, dir: words.dir, className: 'postroom'});
   const root = host.attachShadow({mode: 'open'});
   const style = new CSSStyleSheet();
-  style.replaceSync(`:host{all:initial;--c:var(--postroom-accent,#0b57d0);--b:1px solid var(--postroom-border,#767d86);--r:var(--postroom-radius,4px);color:var(--postroom-text,#1b1f24);font:1rem/1.5 var(--postroom-font,system-ui,sans-serif)}
+  style.replaceSync(`:host{all:initial;color-scheme:inherit;--c:var(--postroom-accent,light-dark(#0b57d0,#8ab4f8));--b:1px solid var(--postroom-border,#7d8590);--r:var(--postroom-radius,4px);color:var(--postroom-text,light-dark(#1b1f24,#e8eaed));font:1rem/1.5 var(--postroom-font,system-ui,sans-serif)}
 *{box-sizing:border-box;font:inherit;color:inherit}
-.box,dialog{background:var(--postroom-background,#fff);border:var(--b);border-radius:var(--r);padding:1.5rem}
+.box,dialog{background:var(--postroom-background,light-dark(#fff,#15181c));border:var(--b);border-radius:var(--r);padding:1.5rem}
 .box{margin:2rem 0}
 dialog{width:min(30rem,92vw)}
-::backdrop{background:rgb(0 0 0/.5)}
+::backdrop{background:#0008}
 h2{font-size:1.25rem;font-weight:700;margin:0 0 .5rem}
 p{margin:0 0 1rem}
 label{display:block;font-weight:600}
 .row{display:flex;flex-wrap:wrap;gap:.5rem}
 input,button{min-height:2.75rem;padding:.5rem 1rem;border:var(--b);border-radius:var(--r);background:none}
 input{flex:1 1 12rem}
-button{font-weight:600;cursor:pointer;background:var(--c);color:var(--postroom-on-accent,#fff);border:0}
+button{font-weight:600;cursor:pointer;background:var(--c);color:var(--postroom-on-accent,light-dark(#fff,#15181c));border:0}
 .on{background:none;color:var(--c);text-decoration:underline;padding:0;margin-top:1rem}
 .corner{position:fixed;inset-block-end:1rem;inset-inline-end:1rem;z-index:9}
 :focus-visible{outline:2px solid var(--c);outline-offset:2px}
@@ -73,11 +73,10 @@ button{font-weight:600;cursor:pointer;background:var(--c);color:var(--postroom-o
   root.append(...inside);
   return host;
 };
-const invite = title => [make('h2', {id: 'title', textContent: title}), make('p', {textContent: words.lead}), form()];
+const invite = title => [make('h2', {textContent: title}), make('p', {textContent: words.lead}), form()];
 const opener = title => {
   const close = make('button', {className: 'on', textContent: words.on});
-  const dialog = make('dialog', {}, ...invite(title), close);
-  dialog.setAttribute('aria-labelledby', 'title');
+  const dialog = make('dialog', {ariaLabel: title}, ...invite(title), close);
   close.onclick = () => dialog.close();
   dialog.onclick = event => event.target === dialog && dialog.close();
   document.body.append(shade(dialog));
@@ -94,7 +93,7 @@ const overlay = article => {
   addEventListener('scroll', () => {
     const {top, height} = article.getBoundingClientRect();
     if (innerHeight - top > height / 2 && scrollY > 0) show();
-  }, {passive: true});
+  });
   setTimeout(show, 6e4);
 };
 let policy;

@@ -10,6 +10,7 @@ use crate::domain::edition::{Edition, State as EditionState};
 use crate::domain::post::Access;
 use crate::feeds::Kind;
 use crate::store::Found;
+use crate::views::model::Reply;
 use crate::views::pages::editions::{self as edition_pages, EditionLine};
 use crate::views::pages::faults::Fault;
 use crate::views::pages::form::Form;
@@ -101,7 +102,10 @@ pub async fn post(State(web): State<Shared>, Path(slug): Path<String>, headers: 
         Found::Post(post) => {
             let is_open = post.entry.access == Access::Public;
             let whole = is_open || members::is_reader(&web, &headers).await?;
-            let html = post_pages::post(&site, &post, whole, &Form::new(web.newsletters())).into_string();
+            let comments = web.ctx.settings.mail.comments_url.as_deref();
+            let reply = comments.map(|pattern| Reply::Comments(pattern).to(&post.entry));
+            let form = Form::new(web.newsletters());
+            let html = post_pages::post(&site, &post, whole, reply.as_deref(), &form).into_string();
             let mut response = public_page(html);
             open_policy(&mut response, "'self'");
             if !is_open {

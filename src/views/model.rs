@@ -11,7 +11,7 @@ use super::sheet::shorten;
 use super::style::Style;
 use crate::domain::cadence::Cadence;
 use crate::domain::directives::Reach;
-use crate::domain::post::Access;
+use crate::domain::post::{Access, Entry};
 use crate::domain::{Address, Post, Timestamp};
 
 /// The site a mail comes from.
@@ -123,6 +123,11 @@ pub enum Reply<'a> {
 }
 
 impl Reply<'_> {
+    /// Where to reply to a post.
+    pub fn to(self, entry: &Entry) -> String {
+        self.url(&entry.url, &entry.slug, &entry.title)
+    }
+
     fn url(self, url: &str, slug: &str, title: &str) -> String {
         match self {
             Self::Comments(pattern) => pattern.replace("{url}", url).replace("{slug}", slug),
@@ -162,7 +167,7 @@ impl PostItem {
             reply_url: match reply {
                 // What is nowhere but in mail has no comments.
                 Reply::Comments(_) if is_unlinked => None,
-                reply => Some(reply.url(&entry.url, &entry.slug, &entry.title)),
+                reply => Some(reply.to(entry)),
             },
             opens: Some(format!("/read/{}", super::pages::posts::encoded(&entry.slug)))
                 .filter(|_| entry.access == Access::Subscribers && !is_unlinked),

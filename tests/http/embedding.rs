@@ -80,3 +80,26 @@ async fn the_rest_of_a_post_is_for_its_readers_and_nobody_on_the_way_keeps_it() 
     assert_eq!((script.status, script.header("content-type")), (200, "text/javascript; charset=utf-8"));
     assert!(script.body.len() <= 5 * 1_024 && script.body.contains("\"https://news.blog.test\""));
 }
+
+#[tokio::test]
+async fn a_post_ends_with_the_way_to_its_comments_and_a_form_that_needs_no_other_page() {
+    let house = House::with("comments_url = \"https://talk.test/{slug}?of={url}\"\n").await;
+    house.posts(&[("one", "The first")]).await;
+    let page = house.get("/posts/one").await.body;
+    assert!(page.contains("<a href=\"https://talk.test/one?of=https://blog.test/one/\">Leave a reply</a>"), "{page}");
+    let form = page.split("<form").nth(1).unwrap().split("</form>").next().unwrap();
+    assert!(
+        form.contains("action=\"/subscribe\"") && form.contains("name=\"website\"") && form.contains("name=\"since\"")
+    );
+    assert!(form.contains("label for=\"email\"") && !form.contains("radio"), "{form}");
+    house.wait(postroom::domain::time::Span::seconds(3));
+    let newsletter = &house.ctx.settings.newsletters[0].id;
+    let sent = house.post("/subscribe", &format!("email=jane%40example.com&newsletter={newsletter}&website=")).await;
+    assert_eq!(sent.status, 303);
+    assert_eq!(house.letters("jane@example.com").await, ["confirm"]);
+    house.closed_post("secret", "For subscribers").await;
+    assert!(!house.get("/posts/secret").await.body.contains("talk.test"), "nothing to reply to yet");
+    let plain = House::new().await;
+    plain.posts(&[("one", "The first")]).await;
+    assert!(!plain.get("/posts/one").await.body.contains("Leave a reply"), "no comments, and no address to collect");
+}

@@ -20,8 +20,10 @@ from playwright.sync_api import sync_playwright
 BASE, OUTBOX, PORT, CHROMIUM = sys.argv[1].rstrip("/"), pathlib.Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 SITE = f"http://127.0.0.1:{PORT}"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-POLICY = f"default-src 'none'; script-src {BASE}; connect-src {BASE}; form-action {BASE}; base-uri 'none'"
+POLICY = f"default-src 'none'; script-src {BASE}; connect-src {BASE}; form-action {BASE}; base-uri 'none'; style-src 'nonce-dark'"
 LONG = "<p>Words.</p>" * 200
+PICTURES = pathlib.Path(__file__).parents[2] / "target/screenshots"
+DARK = '<style nonce="dark">:root { color-scheme: light dark }</style>'
 PLAIN = f"""<form data-postroom method="post" action="{BASE}/subscribe">
 <label for="email">Email</label> <input id="email" type="email" name="email" required>
 <button>Subscribe</button></form>"""
@@ -38,6 +40,7 @@ PAGES = {
     "/box": f"<article>{LONG}</article>" + script("data-box"),
     "/button": LONG + script("data-button"),
     "/overlay": f"<article>{LONG}</article>" + script('data-overlay="article"'),
+    "/dark": DARK + f"<article>{LONG}</article>" + script("data-box data-button"),
     "/gate": '<div data-postroom-gate="secret">Subscribers read on.</div>' + script(""),
 }
 
@@ -133,6 +136,39 @@ def overlay(page):
     assert not dialog_is_open(page)
 
 
+def shapes(browser):
+    """Box and dialog from phones to desks, in the scheme the page around them has; by the keyboard alone."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for width in (320, 1280):
+        for scheme in ("light", "dark"):
+            context = browser.new_context(viewport={"width": width, "height": 700}, color_scheme=scheme)
+            page = context.new_page()
+            for path in ("box", "dark"):
+                page.goto(f"{SITE}/{path}")
+                page.locator(".box").scroll_into_view_if_needed()
+                wide = page.evaluate("document.documentElement.scrollWidth")
+                assert wide <= width, f"{path} is {wide} wide at {width}"
+                ground = page.locator(".box").evaluate("e => getComputedStyle(e).backgroundColor")
+                is_dark = path == "dark" and scheme == "dark"
+                assert ground == ("rgb(21, 24, 28)" if is_dark else "rgb(255, 255, 255)"), (path, scheme, ground)
+                page.screenshot(path=PICTURES / f"embed-{path}-{width}-{scheme}.png")
+            page.locator(".corner").focus()
+            page.keyboard.press("Enter")
+            assert dialog_is_open(page)
+            box = page.locator("dialog").bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= width and box["height"] < 700, box
+            page.wait_for_timeout(200)
+            page.screenshot(path=PICTURES / f"embed-dialog-{width}-{scheme}.png")
+            page.keyboard.type("kim@example.com")
+            page.keyboard.press("Enter")
+            page.get_by_role("status").get_by_text("We have written to the address").wait_for()
+            page.screenshot(path=PICTURES / f"embed-sent-{width}-{scheme}.png")
+            page.keyboard.press("Escape")
+            assert not dialog_is_open(page)
+            assert page.evaluate("document.activeElement.shadowRoot?.activeElement.className") == "corner", "back"
+            context.close()
+
+
 def subscribing(page):
     page.goto(f"{SITE}/plain")
     page.get_by_label("Email").fill("not an address@")
@@ -193,6 +229,8 @@ def main():
             print(f"ok: {step.__name__}")
         gate(page)
         print("ok: gate")
+        shapes(browser)
+        print("ok: shapes")
         assert not complaints, complaints
         browser.close()
 

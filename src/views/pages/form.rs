@@ -126,13 +126,44 @@ pub fn form(site: &Site<'_>, form: &Form<'_>) -> Markup {
                     aria-describedby=[form.fault("email").map(|_| "email-error")];
             }
             (cadences(site, form))
-            input type="hidden" name=(SINCE) value=(form.since.unwrap_or(site.now.0.div_euclid(1_000)));
-            p.trap aria-hidden="true" {
-                label for="website" { (words.say("page.form.trap", &[])) }
-                input #website type="text" name=(TRAP) tabindex="-1" autocomplete="off";
-            }
+            (since_and_trap(site, form))
             p { button { (words.say("page.form.submit", &[])) } }
             p.hint { (words.say("page.form.promise", &[])) }
+        }
+    }
+}
+
+/// The form in short, where something else was read: the address alone, and how
+/// often as the newsletter usually comes. Of several newsletters one is chosen first.
+pub fn short_form(site: &Site<'_>, form: &Form<'_>) -> Markup {
+    let words = site.words;
+    let submit = words.say("page.form.submit", &[]);
+    html! {
+        @if let Some(only) = form.single() {
+            form method="post" action="/subscribe" {
+                div.search {
+                    label for="email" { (words.say("page.form.email", &[])) }
+                    input #email type="email" name="email" required autocomplete="email" inputmode="email"
+                        maxlength="254";
+                    button { (submit) }
+                }
+                input type="hidden" name="newsletter" value=(only.id);
+                (since_and_trap(site, form))
+                p.hint { (words.say("page.form.promise", &[])) }
+            }
+        } @else {
+            p.actions { a.button href="/subscribe" { (submit) } }
+        }
+    }
+}
+
+/// Since when it has been looked at, and the field for machines.
+fn since_and_trap(site: &Site<'_>, form: &Form<'_>) -> Markup {
+    html! {
+        input type="hidden" name=(SINCE) value=(form.since.unwrap_or(site.now.0.div_euclid(1_000)));
+        p.trap aria-hidden="true" {
+            label for="website" { (site.words.say("page.form.trap", &[])) }
+            input #website type="text" name=(TRAP) tabindex="-1" autocomplete="off";
         }
     }
 }

@@ -3,7 +3,7 @@
 use chrono::Datelike;
 use maud::{Markup, PreEscaped, html};
 
-use super::form::{Form, form};
+use super::form::{Form, form, short_form};
 use super::frame::{Head, Site, Tab};
 use crate::domain::Timestamp;
 use crate::domain::post::Post;
@@ -189,9 +189,9 @@ pub fn in_tongue(tongue: Option<(&str, &str)>, title: &str) -> Markup {
     }
 }
 
-/// `/posts/SLUG`; `whole` when all of it may be shown. A post for subscribers
-/// is otherwise its summary, with two ways to the rest.
-pub fn post(site: &Site<'_>, post: &Post, whole: bool, subscribe: &Form<'_>) -> Markup {
+/// `/posts/SLUG`; `whole` when all of it may be shown, with the way to its comments
+/// if it has any. A post for subscribers is otherwise its summary, with two ways to the rest.
+pub fn post(site: &Site<'_>, post: &Post, whole: bool, reply: Option<&str>, subscribe: &Form<'_>) -> Markup {
     let (words, entry) = (site.words, &post.entry);
     let tongue = site.tongue(entry.language.as_deref());
     site.page(
@@ -202,14 +202,15 @@ pub fn post(site: &Site<'_>, post: &Post, whole: bool, subscribe: &Form<'_>) -> 
                 (small(site, tongue.is_some(), byline(site, post)))
                 @if whole { (body(post)) } @else if !entry.summary.is_empty() { p { (entry.summary) } }
                 @if !entry.topics.is_empty() { (small(site, tongue.is_some(), html! { (topics(site, post)) })) }
+                @if let Some(reply) = reply.filter(|_| whole) {
+                    (small(site, tongue.is_some(), html! { a href=(reply) { (words.say("mail.post.reply", &[])) } }))
+                }
             }
             section.aside {
                 @if whole {
                     h2 { (words.say("page.home.by_mail", &[])) }
-                    p.actions {
-                        a.button href="/subscribe" { (words.say("page.form.submit", &[])) }
-                        a href="/feeds" { (words.say("page.home.by_feed", &[])) }
-                    }
+                    (short_form(site, subscribe))
+                    p { a href="/feeds" { (words.say("page.home.by_feed", &[])) } }
                 } @else {
                     h2 { (words.say("page.post.subscribers", &[])) }
                     (form(site, subscribe))

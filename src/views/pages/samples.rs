@@ -99,8 +99,12 @@ fn posts_and_feeds(site: &Site<'_>, one: &[Newsletter]) -> Vec<(&'static str, St
         ("topic", shelf(site, "Radio repair", &posts[..3], "/topics/radio-repair").into_string()),
         ("search", found(site, "linker", &posts[2..3]).into_string()),
         ("search-empty", found(site, "sextant", &[]).into_string()),
-        ("post", post(site, &whole_post(), true, &Form::new(one)).into_string()),
-        ("post-for-subscribers", post(site, &whole_post(), false, &Form::new(one)).into_string()),
+        (
+            "post",
+            post(site, &whole_post(), true, Some("https://example.org/borrow-checker-notes/#respond"), &Form::new(one))
+                .into_string(),
+        ),
+        ("post-for-subscribers", post(site, &whole_post(), false, None, &Form::new(one)).into_string()),
         ("post-link", ask_for_link(site, "borrow-checker-notes").into_string()),
         ("post-link-sent", link_sent(site).into_string()),
         ("editions", editions(site, &past).into_string()),
