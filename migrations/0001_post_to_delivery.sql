@@ -45,6 +45,8 @@ CREATE INDEX posts_by_hash ON posts (content_hash);
 CREATE INDEX posts_by_path ON posts (path, removed, identity, url, file_size, file_modified, rendered_by);
 CREATE INDEX posts_by_url ON posts (url);
 CREATE INDEX posts_by_date ON posts (dated);
+-- With what is asked every second of the newest that has settled.
+CREATE INDEX posts_by_seq ON posts (seq, public_since);
 -- What time alone makes public or ends: asked every second, answered without a look at any other post.
 CREATE INDEX posts_to_come ON posts (dated) WHERE public_since IS NULL AND removed IS NULL AND draft = 0;
 CREATE INDEX posts_to_end ON posts (expires, public_since) WHERE expires IS NOT NULL;

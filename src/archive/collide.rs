@@ -38,20 +38,20 @@ pub(super) fn hold(scan: &mut Scan, known: &HashMap<String, Known>) {
     }
     let silent = || scan.unchanged.iter().chain(&scan.waiting).chain(&scan.held);
     let standing: Vec<(&String, &Known)> = silent().filter_map(|path| Some((path, known.get(path)?))).collect();
-    let mut places: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    let mut places = Places::default();
     for (path, known) in standing {
-        places.entry(("identity", &known.identity)).or_default().insert(path);
-        places.entry(("address", &known.url)).or_default().insert(path);
+        places.put(("identity", &known.identity), path);
+        places.put(("address", &known.url), path);
     }
-    let mut fresh = BTreeSet::new();
+    let mut fresh = HashSet::new();
     for entry in scan.read.iter().map(|read| &read.entry) {
-        places.entry(("identity", &entry.identity)).or_default().insert(&entry.path);
-        places.entry(("address", &entry.url)).or_default().insert(&entry.path);
+        places.put(("identity", &entry.identity), &entry.path);
+        places.put(("address", &entry.url), &entry.path);
         fresh.insert(entry.path.as_str());
     }
     let mut faults: BTreeMap<Vec<&str>, Fault> = BTreeMap::new();
-    for ((kind, value), paths) in &places {
-        let Some(first) = paths.iter().find(|path| fresh.contains(*path)).filter(|_| paths.len() > 1) else { continue };
+    for ((kind, value), paths) in &places.shared {
+        let Some(first) = paths.iter().find(|path| fresh.contains(*path)) else { continue };
         let group: Vec<&str> = paths.iter().copied().collect();
         // Told once: files of one identity mostly have one address, too.
         faults.insert(group, fault(first, kind, value, paths));
@@ -61,6 +61,22 @@ pub(super) fn hold(scan: &mut Scan, known: &HashMap<String, Known>) {
     scan.faults.extend(faults.into_values().collect::<Vec<_>>());
     scan.read.retain(|read| !held.contains(&read.entry.path));
     scan.held.extend(held);
+}
+
+/// Which files claim an identity or an address; of most there is one.
+#[derive(Default)]
+struct Places<'p> {
+    first: HashMap<(&'static str, &'p str), &'p str>,
+    shared: BTreeMap<(&'static str, &'p str), BTreeSet<&'p str>>,
+}
+
+impl<'p> Places<'p> {
+    fn put(&mut self, place: (&'static str, &'p str), path: &'p str) {
+        let first = *self.first.entry(place).or_insert(path);
+        if first != path {
+            self.shared.entry(place).or_default().extend([first, path]);
+        }
+    }
 }
 
 fn fault(first: &str, kind: &str, value: &str, paths: &BTreeSet<&str>) -> Fault {

@@ -29,6 +29,15 @@ pub struct Settled {
     pub passed: bool,
 }
 
+const SETTLED: &str = concat!(
+    "SELECT p.seq, p.public_since, p.seq <= (SELECT covered_seq FROM schedules
+        WHERE newsletter_id = $1 AND cadence = $2) AS passed
+     FROM (SELECT seq, public_since FROM posts WHERE public_since <= $4 ORDER BY seq DESC LIMIT 1) p
+     WHERE EXISTS (SELECT 1 FROM subscriptions s WHERE s.covered_until < p.seq AND ",
+    audience!(),
+    ")"
+);
+
 impl Store {
     /// Makes newsletters and schedules agree with the settings. A new schedule
     /// starts at its next slot; one whose clock time changed is moved.
@@ -107,14 +116,6 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn settled(&self, newsletter: &str, settled_by: Timestamp, now: Timestamp) -> Result<Option<Settled>> {
-        const SETTLED: &str = concat!(
-            "SELECT p.seq, p.public_since, p.seq <= (SELECT covered_seq FROM schedules
-                WHERE newsletter_id = $1 AND cadence = $2) AS passed
-             FROM (SELECT seq, public_since FROM posts WHERE public_since <= $4 ORDER BY seq DESC LIMIT 1) p
-             WHERE EXISTS (SELECT 1 FROM subscriptions s WHERE s.covered_until < p.seq AND ",
-            audience!(),
-            ")"
-        );
         let row = sqlx::query(SETTLED)
             .bind(newsletter)
             .bind(Cadence::Each.as_str())
@@ -154,5 +155,23 @@ impl Store {
             .await?;
         self.commit(tx).await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::AssertSqlSafe;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whether_the_newest_post_has_settled_is_asked_every_second_without_reading_a_post() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("postroom.db")).await.unwrap();
+        let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {SETTLED}"));
+        let rows = sqlx::query(sql).bind("").bind("").bind(0).bind(0).fetch_all(&store.db.reader).await.unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+        assert!(plan.iter().any(|step| step.ends_with("posts USING COVERING INDEX posts_by_seq")), "{plan:?}");
+        assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:?}");
     }
 }

@@ -102,7 +102,14 @@ impl Matter {
 /// `publishedAt`, `published_at` and `Published-At` are one key.
 pub(super) fn same_key(a: &str, b: &str) -> bool {
     // Asked dozens of times for each field of each post: most keys differ in their first letter.
+    if a.is_ascii() && b.is_ascii() {
+        return plain(a).eq(plain(b));
+    }
     bare(a).eq(bare(b))
+}
+
+fn plain(key: &str) -> impl Iterator<Item = u8> {
+    key.bytes().filter(|b| !matches!(b, b'-' | b'_')).map(|b| b.to_ascii_lowercase())
 }
 
 fn bare(key: &str) -> impl Iterator<Item = char> {
