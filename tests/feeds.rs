@@ -408,7 +408,7 @@ fn a_feed_that_moves_keeps_its_id_and_tells_its_new_address_and_its_hubs() {
     assert!(atom.contains("<id>https://news.example/letters/atom.xml</id>"), "{atom}");
     assert!(atom.contains("href=\"https://elsewhere.example/atom.xml\" rel=\"self\""), "{atom}");
     let headers = then["/atom.xml"].answer("GET", None, None, None).headers;
-    let link = headers.iter().find(|(name, _)| *name == "link").map(|(_, value)| value.as_str());
+    let link = headers.iter().find(|(name, _)| *name == "link").map(|(_, value)| &**value);
     let expected = "<https://elsewhere.example/atom.xml>; rel=\"self\", <https://hub.example/>; rel=\"hub\"";
     assert_eq!(link, Some(expected));
 }

@@ -1,6 +1,7 @@
 //! A published file: its bytes in every coding, each made once, and the answer
 //! to one request for it.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::sync::{Arc, OnceLock};
 
@@ -78,7 +79,7 @@ pub struct Answer {
     /// 200, 304, 405 or 406.
     pub status: u16,
     /// Names in lower case, each once.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
     /// Empty for HEAD and for every status but 200.
     pub body: Arc<[u8]>,
 }
@@ -151,17 +152,17 @@ impl Asset {
         if_none_match: Option<&str>,
         if_modified_since: Option<&str>,
     ) -> Answer {
-        let vary = ("vary", "Accept-Encoding".to_owned());
+        let vary = ("vary", Cow::Borrowed("Accept-Encoding"));
         let refuse = |status, headers| Answer { status, headers, body: Arc::default() };
         if !matches!(method, "GET" | "HEAD") {
-            return refuse(405, vec![vary, ("allow", "GET, HEAD".to_owned())]);
+            return refuse(405, vec![vary, ("allow", "GET, HEAD".into())]);
         }
         let Some(coding) = negotiate::coding(accept_encoding) else { return refuse(406, vec![vary]) };
         let etag = self.etag_of(coding);
         let mut headers = vec![
             vary,
-            ("cache-control", CACHE_CONTROL.to_owned()),
-            ("last-modified", negotiate::http_date(self.modified)),
+            ("cache-control", CACHE_CONTROL.into()),
+            ("last-modified", negotiate::http_date(self.modified).into()),
         ];
         // If-None-Match decides alone where it is given (RFC 9110 section 13.2.2).
         let is_known = match (if_none_match, if_modified_since) {
@@ -169,20 +170,20 @@ impl Asset {
             (None, Some(date)) => negotiate::is_unchanged_since(date, self.modified),
             (None, None) => false,
         };
-        headers.push(("etag", etag));
+        headers.push(("etag", etag.into()));
         if is_known {
             return Answer { status: 304, headers, body: Arc::default() };
         }
         let (coding, body) = self.form(coding);
         // Said, so that nobody tries to resume: a part of a feed is of no use.
-        headers.push(("accept-ranges", "none".to_owned()));
-        headers.push(("content-type", self.media_type.to_owned()));
+        headers.push(("accept-ranges", "none".into()));
+        headers.push(("content-type", self.media_type.into()));
         if !self.links.is_empty() {
-            headers.push(("link", self.links.clone()));
+            headers.push(("link", self.links.clone().into()));
         }
-        headers.push(("content-length", body.len().to_string()));
+        headers.push(("content-length", body.len().to_string().into()));
         if let Some(name) = name(coding) {
-            headers.push(("content-encoding", name.to_owned()));
+            headers.push(("content-encoding", name.into()));
         }
         Answer { status: 200, headers, body: if method == "HEAD" { Arc::default() } else { Arc::clone(body) } }
     }
@@ -252,7 +253,7 @@ mod tests {
     }
 
     fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
-        answer.headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
+        answer.headers.iter().find(|(n, _)| *n == name).map(|(_, value)| &**value)
     }
 
     #[test]

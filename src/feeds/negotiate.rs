@@ -1,7 +1,7 @@
 //! Reading the request headers that choose a representation (RFC 9110): which
 //! coding, and whether the reader has it already.
 
-use chrono::NaiveDateTime;
+use chrono::{Datelike, NaiveDateTime, Timelike};
 
 use crate::domain::Timestamp;
 
@@ -94,7 +94,11 @@ pub fn names(if_none_match: &str, etag: &str) -> bool {
 
 /// An instant as `Last-Modified` writes it.
 pub fn http_date(at: Timestamp) -> String {
-    at.utc().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let at = at.utc();
+    // By hand: every answer says it, and a pattern costs as much as the rest of its head.
+    let (day, month, year) = (at.day(), MONTHS.get(at.month0() as usize).unwrap_or(&"Jan"), at.year());
+    format!("{}, {day:02} {month} {year:04} {:02}:{:02}:{:02} GMT", at.weekday(), at.hour(), at.minute(), at.second())
 }
 
 /// Whether `If-Modified-Since` is at or after `modified`, by whole seconds

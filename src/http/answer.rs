@@ -194,7 +194,8 @@ fn of_status(status: StatusCode) -> Fault {
     }
 }
 
-fn guard(response: &mut Response, secret: bool) {
+/// Puts what every answer carries on this one; `secret` where its address is.
+pub fn guard(response: &mut Response, secret: bool) {
     let headers = response.headers_mut();
     let fixed = HeaderValue::from_static;
     headers.insert(X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));

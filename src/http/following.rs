@@ -1,19 +1,29 @@
 //! Feeds and the page about them, lists and style sheets: files made once, read
 //! by programs again and again.
 
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, IF_MODIFIED_SINCE, IF_NONE_MATCH, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio::time::Instant;
+use tower::{Service, ServiceExt};
 
-use super::answer::{Answer, Failure, page, public_page};
+use super::answer::{Answer, Failure, guard, page, public_page};
 use super::intake::{Peer, client};
 use super::joining::language_of;
 use super::limit::Network;
 use super::reading::address_of;
 use super::{Shared, Web};
+use crate::domain::time::Span;
 use crate::feeds::{ArchivePage, Asset, Catalogue, FORMATS, Kind, OPML_PATH, Shelf};
 use crate::telemetry;
 use crate::views::pages::faults::Fault;
@@ -49,18 +59,71 @@ fn line(web: &Web, catalogue: &Catalogue, shelf: &Shelf) -> FeedLine {
     }
 }
 
-/// Refuses networks that ask for feeds without end. Programs on this machine, and
-/// a proxy that does not say for whom it speaks, are nobody's network.
+/// Refuses networks that ask for feeds without end.
 pub async fn polled(State(web): State<Shared>, request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>();
-    let client = peer.map(|peer| client(&web.ctx.settings.http, peer.0, request.headers()));
-    match client.filter(|client| !web.ctx.settings.http.trusts(*client)) {
-        Some(client) => match web.polls.take(Network::from(client), web.ctx.now()) {
-            Ok(()) => next.run(request).await,
-            Err(wait) => Failure::TooMany(wait).into_response(),
-        },
-        None => next.run(request).await,
+    match admit(&web, &request) {
+        Ok(()) => next.run(request).await,
+        Err(wait) => Failure::TooMany(wait).into_response(),
     }
+}
+
+/// Takes one try of the network a request comes from. Programs on this machine, and
+/// a proxy that does not say for whom it speaks, are nobody's network.
+///
+/// # Errors
+/// How long it has to wait.
+fn admit(web: &Web, request: &Request) -> Result<(), Span> {
+    let http = &web.ctx.settings.http;
+    let peer = request.extensions().get::<Peer>();
+    let client = peer.map(|peer| client(http, peer.0, request.headers())).filter(|client| !http.trusts(*client));
+    client.map_or(Ok(()), |client| web.polls.take(Network::from(client), web.ctx.now()))
+}
+
+/// Answers at once who asks for a published file, as most who ask do, and leads
+/// everybody else to the table of routes: the way through it costs more than
+/// such an answer.
+#[derive(Clone)]
+pub struct Swift {
+    /// What handlers share.
+    pub web: Shared,
+    /// Who answers everything else, and the same files where they are asked for in another spelling.
+    pub routes: Router,
+}
+
+impl Service<Request> for Swift {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        match published(&self.web, &request) {
+            Some(response) => Box::pin(ready(Ok(response))),
+            None => Box::pin(self.routes.clone().oneshot(request)),
+        }
+    }
+}
+
+/// A published file for who asks for it under its path and may have it.
+fn published(web: &Web, request: &Request) -> Option<Response> {
+    let started = Instant::now();
+    let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    let files = web.ctx.site.all();
+    let asset = files.get(path)?;
+    admit(web, request).ok()?;
+    let mut response = seen_by_people(headers, send(asset, method, headers));
+    if !matches!(response.status(), StatusCode::OK | StatusCode::NOT_MODIFIED) {
+        return None;
+    }
+    guard(&mut response, false);
+    telemetry::request(method.as_str(), path, response.status().as_u16(), started.elapsed());
+    Some(response)
 }
 
 /// A file of the site as a whole.
@@ -135,8 +198,10 @@ pub async fn script(State(web): State<Shared>, method: Method, uri: Uri, headers
 /// The answer to one request for a file.
 pub fn send(asset: &Asset, method: &Method, headers: &HeaderMap) -> Response {
     let joined = |name: HeaderName| {
-        let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
-        (!values.is_empty()).then(|| values.join(", "))
+        let mut values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        let first = values.next()?;
+        let more: Vec<&str> = values.collect();
+        Some(if more.is_empty() { Cow::Borrowed(first) } else { Cow::Owned(format!("{first}, {}", more.join(", "))) })
     };
     let (encodings, tags, since) = (joined(ACCEPT_ENCODING), joined(IF_NONE_MATCH), joined(IF_MODIFIED_SINCE));
     let answer = asset.answer(method.as_str(), encodings.as_deref(), tags.as_deref(), since.as_deref());
@@ -147,8 +212,13 @@ pub fn send(asset: &Asset, method: &Method, headers: &HeaderMap) -> Response {
         page(answer.status, String::new())
     };
     *response.status_mut() = status;
+    response.headers_mut().reserve(16);
     for (name, value) in answer.headers {
-        if let Ok(value) = HeaderValue::from_str(&value) {
+        let value = match value {
+            Cow::Borrowed(value) => HeaderValue::from_str(value),
+            Cow::Owned(value) => HeaderValue::from_maybe_shared(Bytes::from(value)),
+        };
+        if let Ok(value) = value {
             response.headers_mut().insert(HeaderName::from_static(name), value);
         }
     }

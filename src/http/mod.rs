@@ -68,6 +68,11 @@ type Shared = Arc<Web>;
 /// Every address there is.
 pub fn router(ctx: Arc<Context>) -> Router {
     let web = Arc::new(Web::new(ctx));
+    let routes = routes(&web);
+    Router::new().fallback_service(following::Swift { web, routes })
+}
+
+fn routes(web: &Shared) -> Router {
     Router::new()
         .route("/", get(reading::home))
         .route("/archive", get(reading::archive))
@@ -80,7 +85,7 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/editions", get(reading::editions))
         .route("/editions/{number}", get(reading::edition))
         .route("/feeds", get(following::feeds))
-        .merge(feeds(&web))
+        .merge(feeds(web))
         .merge(LOGOS.iter().fold(Router::new(), |routes, (path, _)| routes.route(path, get(following::file))))
         .route("/page.css", get(following::file))
         .route("/icon.svg", get(following::file))
@@ -106,9 +111,9 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(answer::unknown)
-        .layer(from_fn_with_state(Arc::clone(&web), answer::dress))
-        .layer(from_fn_with_state(Arc::clone(&web), embedding::lend))
-        .with_state(web)
+        .layer(from_fn_with_state(Arc::clone(web), answer::dress))
+        .layer(from_fn_with_state(Arc::clone(web), embedding::lend))
+        .with_state(Arc::clone(web))
 }
 
 /// What programs ask for again and again.
