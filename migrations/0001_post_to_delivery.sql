@@ -165,8 +165,11 @@ CREATE TABLE subscribers (
     id          INTEGER PRIMARY KEY,
     address     TEXT   NOT NULL,
     address_key TEXT   NOT NULL UNIQUE,
-    created     BIGINT NOT NULL
+    created     BIGINT NOT NULL,
+    -- Who has what was theirs, since they moved to an address that was known: both are one person.
+    joined      BIGINT REFERENCES subscribers (id)
 );
+CREATE INDEX subscribers_joined ON subscribers (joined) WHERE joined IS NOT NULL;
 
 CREATE TABLE subscriptions (
     id            INTEGER PRIMARY KEY,
@@ -184,6 +187,8 @@ CREATE TABLE subscriptions (
     created       BIGINT NOT NULL,
     confirmed     BIGINT,
     unsubscribed  BIGINT,
+    -- When it last went to another address, in whole seconds: links in older mail manage it no more.
+    moved         BIGINT,
     UNIQUE (subscriber_id, newsletter_id)
 );
 -- Those never confirmed are forgotten after a time.
@@ -210,6 +215,18 @@ CREATE TABLE address_changes (
     address       TEXT   NOT NULL,
     asked         BIGINT NOT NULL
 );
+
+-- Addresses readers had before: whoever reads there may take a move back for a
+-- time, and whoever is forgotten is forgotten with all of them.
+CREATE TABLE moves (
+    id            INTEGER PRIMARY KEY,
+    subscriber_id BIGINT NOT NULL REFERENCES subscribers (id),
+    address       TEXT   NOT NULL,
+    at            BIGINT NOT NULL,
+    -- Whose all of it became, where the new address had a subscriber of its own.
+    joined        BIGINT REFERENCES subscribers (id)
+);
+CREATE INDEX moves_by_subscriber ON moves (subscriber_id);
 
 -- Whom we forgot because they asked: a trace that shows no address, so that no
 -- import of an older list brings them back. All are salted with the first salt.
@@ -332,7 +349,7 @@ CREATE TABLE generations (
 );
 
 -- The ledger: a row for every recipient. src/domain/delivery/mod.rs says what each
--- state means. `address` is set only where mail does not go to the subscriber's own,
+-- state means. `address` is set only where mail does not go to the subscriber's own, or went to one they had,
 -- and `erased` where it did and they are forgotten.
 CREATE TABLE deliveries (
     id              INTEGER PRIMARY KEY,

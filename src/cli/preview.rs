@@ -160,6 +160,7 @@ fn reader(newsletter: &Newsletter, cadence: Cadence, now: Timestamp) -> Result<S
         created: now,
         confirmed: Some(now),
         unsubscribed: None,
+        moved: None,
     })
 }
 

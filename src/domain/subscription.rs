@@ -67,12 +67,25 @@ pub struct Subscription {
     pub confirmed: Option<Timestamp>,
     /// When it ended.
     pub unsubscribed: Option<Timestamp>,
+    /// When it last went to another address, in whole seconds.
+    pub moved: Option<Timestamp>,
 }
 
 impl Subscription {
     /// How often it comes once it is confirmed.
     pub fn asked(&self) -> Cadence {
         self.wish.unwrap_or(self.cadence)
+    }
+
+    /// The time a link in a mail of this instant tells: never one before the last move.
+    pub fn link_time(&self, mail: Timestamp) -> Timestamp {
+        self.moved.map_or(mail, |moved| moved.max(mail))
+    }
+
+    /// Whether a link that tells this time was mailed to an address its reader
+    /// has left: who reads there now is nobody's guess.
+    pub fn is_left_behind(&self, link: Timestamp) -> bool {
+        self.moved.is_some_and(|moved| link < moved)
     }
 }
 

@@ -25,6 +25,8 @@ pub enum Purpose {
     Feed,
     /// Take a new address.
     Move,
+    /// Take the address before again.
+    Return,
     /// Read what is for subscribers, by a cookie.
     Read,
 }
@@ -37,6 +39,7 @@ impl Purpose {
             Self::Unsubscribe => b"postroom unsubscribe v1\0",
             Self::Feed => b"postroom feed v1\0",
             Self::Move => b"postroom move v1\0",
+            Self::Return => b"postroom return v1\0",
             Self::Read => b"postroom read v1\0",
         }
     }
@@ -214,7 +217,7 @@ mod tests {
         assert_eq!(text.len(), 39);
         assert_eq!(ring(&[2, 1]).open(Purpose::Unsubscribe, &text), Some(TOKEN));
         assert_eq!(ring(&[2]).open(Purpose::Unsubscribe, &text), None);
-        for other in [Purpose::Confirm, Purpose::Manage, Purpose::Feed, Purpose::Move, Purpose::Read] {
+        for other in [Purpose::Confirm, Purpose::Manage, Purpose::Feed, Purpose::Move, Purpose::Return, Purpose::Read] {
             assert_eq!(old.open(other, &text), None);
         }
     }

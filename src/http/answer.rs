@@ -66,7 +66,7 @@ impl IntoResponse for Failure {
         let status = match self {
             Self::Page(fault) => fault.status(),
             Self::Link(Broken::Damaged, _) => 404,
-            Self::Link(Broken::Ended | Broken::TooLate, _) => 410,
+            Self::Link(Broken::Moved | Broken::Ended | Broken::TooLate, _) => 410,
             Self::TooMany(_) => 429,
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -45,7 +45,7 @@ pub async fn preferences(State(web): State<Shared>, Path(token): Path<String>) -
     let (subscription, newsletter) = open_both(&web, Purpose::Manage, &token).await?;
     match subscription.status {
         Status::Active => choices(&web, &subscription, newsletter, &token, Said::Nothing).await,
-        Status::Unsubscribed => left(&web, &subscription, newsletter, &web.leave_path(subscription.id)).await,
+        Status::Unsubscribed => left(&web, &subscription, newsletter, &web.leave_path(&subscription), true).await,
         Status::Pending => Err(web.broken(Broken::Ended, &subscription)),
     }
 }
@@ -137,7 +137,7 @@ pub async fn choices(
     said: Said<'_>,
 ) -> Answer {
     let (address, action) = (subscription.address.masked(), format!("/s/{token}"));
-    let leave = web.leave_path(subscription.id) + "/unsubscribe";
+    let leave = web.leave_path(subscription) + "/unsubscribe";
     let own_feed = private::addresses(web, subscription.id).await?;
     let (site, languages) = (web.site_of(subscription), web.ctx.languages());
     let model = Preferences {

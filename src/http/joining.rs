@@ -219,6 +219,9 @@ async fn open<'a>(web: &'a Web, token: &str) -> Result<(Subscription, &'a Newsle
     let subscription = web.ctx.store.subscription(opened.subscription).await?.ok_or(Failure::GONE)?;
     let ended = || web.broken(Broken::Ended, &subscription);
     let newsletter = web.newsletter(&subscription.newsletter).ok_or_else(ended)?;
+    if subscription.is_left_behind(opened.issued) {
+        return Err(web.broken(Broken::Moved, &subscription));
+    }
     // A link from before its reader left counts for nothing; its time is in whole seconds.
     let left = subscription.unsubscribed.map(|left| left.0.div_euclid(1_000));
     let is_older = left.is_some_and(|left| opened.issued.0.div_euclid(1_000) < left);
@@ -302,7 +305,7 @@ pub async fn confirm(State(web): State<Shared>, Path(token): Path<String>, intak
 async fn welcome(web: &Web, subscription: &Subscription, newsletter: &Newsletter, is_new: bool) -> Answer {
     let latest = web.ctx.store.latest_edition(&newsletter.id, web.ctx.now()).await?;
     let latest = latest.and_then(|edition| line(web, edition));
-    let (address, manage) = (subscription.address.masked(), web.manage_path(subscription.id));
+    let (address, manage) = (subscription.address.masked(), web.manage_path(subscription));
     let manage = is_new.then_some(manage.as_str());
     let model =
         Welcome { address: &address, newsletter, cadence: subscription.cadence, manage, latest: latest.as_ref() };

@@ -7,7 +7,7 @@ use super::answer::{Answer, Failure, page, plain};
 use super::intake::Intake;
 use super::{Shared, Web};
 use crate::domain::subscription::{Consent, ConsentAct, Status, Subscription};
-use crate::domain::token::Purpose;
+use crate::domain::token::{KeyRing, Purpose};
 use crate::domain::{Cadence, Newsletter, Timestamp};
 use crate::store::UNDO;
 use crate::views::pages::confirm::Broken;
@@ -28,7 +28,16 @@ pub async fn open_both<'a>(
     let subscription = open(web, purpose, token).await?.ok_or(Failure::GONE)?;
     let newsletter =
         web.newsletter(&subscription.newsletter).ok_or_else(|| web.broken(Broken::Ended, &subscription))?;
+    // Who has left may do so by any mail of ours; nothing else is done by one to an address that was left.
+    if purpose == Purpose::Manage && is_left_behind(&subscription, token) {
+        return Err(web.broken(Broken::Moved, &subscription));
+    }
     Ok((subscription, newsletter))
+}
+
+/// Whether a token came in a mail to an address that its reader has left since.
+fn is_left_behind(subscription: &Subscription, token: &str) -> bool {
+    KeyRing::claim(token).is_none_or(|token| subscription.is_left_behind(token.issued))
 }
 
 /// `GET /s/TOKEN/unsubscribe`
@@ -36,11 +45,12 @@ pub async fn question(State(web): State<Shared>, Path(token): Path<String>) -> A
     let (subscription, newsletter) = open_both(&web, Purpose::Unsubscribe, &token).await?;
     let path = format!("/s/{token}");
     if subscription.status == Status::Unsubscribed {
-        return left(&web, &subscription, newsletter, &path).await;
+        return left(&web, &subscription, newsletter, &path, !is_left_behind(&subscription, &token)).await;
     }
     let address = subscription.address.masked();
     // There is no "less" before there is a subscription.
-    let less = rarer(&subscription, newsletter).filter(|_| subscription.status == Status::Active);
+    let is_theirs = subscription.status == Status::Active && !is_left_behind(&subscription, &token);
+    let less = rarer(&subscription, newsletter).filter(|_| is_theirs);
     let model = Leaving { address: &address, newsletter, less, path: &path };
     Ok(page(200, unsubscribe_pages::unsubscribe(&web.site_of(&subscription), &model).into_string()))
 }
@@ -63,29 +73,40 @@ pub async fn unsubscribe(State(web): State<Shared>, Path(token): Path<String>, i
     let source = if one_click { "mail" } else { "form" };
     let consent = consent(ConsentAct::Unsubscribed, source, words.unwrap_or_default(), &intake);
     let ended = web.ctx.store.unsubscribe(subscription.id, &consent, site.now).await?;
-    // A button may be pressed by whoever the mail was passed on to, and by machines: its reader hears of it.
-    if !one_click && subscription.status == Status::Active {
+    let may_return = !is_left_behind(&subscription, &token);
+    // A button may be pressed by whoever the mail was passed on to, and by machines, and an address that
+    // was left may be somebody else's: its reader hears of it.
+    if (!one_click || !may_return) && subscription.status == Status::Active {
         web.ctx.store.say_goodbye(subscription.id, web.ctx.settings.mail.expire, site.now).await?;
         web.ctx.wake.outbox.notify_one();
     }
     match (ended, newsletter) {
         (Some(ended), Some(newsletter)) if !one_click || intake.wants_page() => {
-            left(&web, &ended, newsletter, &path).await
+            left(&web, &ended, newsletter, &path, may_return).await
         }
         _ => Ok(gone()),
     }
 }
 
+/// What a token to leave speaks for, by the address it goes to now: it brings back, too.
+async fn open_to_return<'a>(web: &'a Web, token: &str) -> Result<(Subscription, &'a Newsletter), Failure> {
+    let (subscription, newsletter) = open_both(web, Purpose::Unsubscribe, token).await?;
+    match is_left_behind(&subscription, token) {
+        true => Err(web.broken(Broken::Moved, &subscription)),
+        false => Ok((subscription, newsletter)),
+    }
+}
+
 /// `POST /s/TOKEN/undo`
 pub async fn undo(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
-    let (subscription, newsletter) = open_both(&web, Purpose::Unsubscribe, &token).await?;
+    let (subscription, newsletter) = open_to_return(&web, &token).await?;
     let subscription = bring_back(&web, &subscription, &intake).await?;
     Ok(back(&web, &subscription, newsletter, false))
 }
 
 /// `POST /s/TOKEN/less`: the newsletter's rarest cadence instead of an end.
 pub async fn less(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
-    let (subscription, newsletter) = open_both(&web, Purpose::Unsubscribe, &token).await?;
+    let (subscription, newsletter) = open_to_return(&web, &token).await?;
     let subscription = bring_back(&web, &subscription, &intake).await?;
     let Some(cadence) = rarer(&subscription, newsletter) else {
         return Ok(back(&web, &subscription, newsletter, true));
@@ -114,10 +135,16 @@ fn rarer(subscription: &Subscription, newsletter: &Newsletter) -> Option<Cadence
     newsletter.cadences.iter().max().copied().filter(|rarest| *rarest > subscription.cadence)
 }
 
-/// The page of an ended subscription.
-pub async fn left(web: &Web, subscription: &Subscription, newsletter: &Newsletter, path: &str) -> Answer {
+/// The page of an ended subscription; whether its reader may take that back here.
+pub async fn left(
+    web: &Web,
+    subscription: &Subscription,
+    newsletter: &Newsletter,
+    path: &str,
+    may_return: bool,
+) -> Answer {
     let site = web.site_of(subscription);
-    let until = undo_until(web, subscription, site.now).await?;
+    let until = undo_until(web, subscription, site.now).await?.filter(|_| may_return);
     let address = subscription.address.masked();
     let model = Leaving { address: &address, newsletter, less: rarer(subscription, newsletter), path };
     Ok(page(200, unsubscribe_pages::done(&site, &model, until).into_string()))

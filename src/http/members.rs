@@ -59,7 +59,7 @@ pub async fn enter(State(web): State<Shared>, Path(parts): Path<Vec<(String, Str
     let wanted = part("slug").map(address_of).or_else(|| cookies::get(&headers, WANTS).map(str::to_owned));
     let to = wanted.filter(|slug| is_slug(slug)).map_or_else(|| "/archive".to_owned(), |slug| format!("/posts/{slug}"));
     let mut response = (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response();
-    cookies::set(&web, READER, &web.fresh(Purpose::Read, subscription.id), KNOWN, &mut response);
+    cookies::set(&web, READER, &web.fresh(Purpose::Read, &subscription), KNOWN, &mut response);
     Ok(response)
 }
 

@@ -103,6 +103,7 @@ fn routes(web: &Shared) -> Router {
         .route("/s/{token}/address", post(moving::ask))
         .route("/s/{token}/move", get(moving::question).post(moving::act))
         .route("/s/{token}/move/again", post(moving::again))
+        .route("/s/{token}/back", get(moving::question_back).post(moving::act_back))
         .route("/s/{token}/data", get(own_data::question).post(own_data::download))
         .route("/s/{token}/erase", post(own_data::erase))
         .route("/s/{token}/unsubscribe", get(leaving::question).post(leaving::unsubscribe))
@@ -236,17 +237,18 @@ impl Web {
     }
 
     /// The path of a subscription's preferences, with a fresh token.
-    fn manage_path(&self, subscription: i64) -> String {
+    fn manage_path(&self, subscription: &Subscription) -> String {
         format!("/s/{}", self.fresh(Purpose::Manage, subscription))
     }
 
     /// The path under which a subscription ends, with a fresh token.
-    fn leave_path(&self, subscription: i64) -> String {
+    fn leave_path(&self, subscription: &Subscription) -> String {
         format!("/s/{}", self.fresh(Purpose::Unsubscribe, subscription))
     }
 
-    fn fresh(&self, purpose: Purpose, subscription: i64) -> String {
-        self.ctx.keys.seal(purpose, Token { subscription, issued: self.ctx.now() })
+    fn fresh(&self, purpose: Purpose, subscription: &Subscription) -> String {
+        let issued = subscription.link_time(self.ctx.now());
+        self.ctx.keys.seal(purpose, Token { subscription: subscription.id, issued })
     }
 }
 

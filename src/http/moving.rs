@@ -1,5 +1,6 @@
 //! A new address for a subscriber: asked for on the page of their preferences,
-//! confirmed from the mail that goes to it.
+//! confirmed from the mail that goes to it, taken back from the one that goes to
+//! the address before.
 
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -14,6 +15,7 @@ use super::{Shared, Web};
 use crate::domain::Address;
 use crate::domain::subscription::{Consent, ConsentAct, Status, Subscription};
 use crate::domain::token::{CONFIRM_WITHIN, KeyRing, Purpose};
+use crate::store::{Former, UNDO};
 use crate::views::pages::confirm::{self as confirm_pages, Broken};
 use crate::views::pages::moving::{self as moving_pages, Moving};
 
@@ -109,6 +111,52 @@ pub async fn act(State(web): State<Shared>, Path(token): Path<String>, intake: I
     let moved = web.ctx.store.move_to(&subscription, &to, &consent, expire, site.now).await?;
     let moved = moved.ok_or(Failure::GONE)?;
     web.ctx.wake.outbox.notify_one();
-    let manage = web.manage_path(moved.id);
+    let manage = web.manage_path(&moved);
     Ok(page(200, moving_pages::done(&site, &new, &manage).into_string()))
+}
+
+/// Who was moved, and from where.
+async fn open_back(web: &Web, token: &str) -> Result<(Subscription, Former), Failure> {
+    let claim = KeyRing::claim(token).ok_or(Failure::DAMAGED)?;
+    let subscription = web.ctx.store.subscription(claim.subscription).await?.ok_or(Failure::GONE)?;
+    let left = web.ctx.store.moved_from(&subscription, claim.issued).await?;
+    if left.is_empty() {
+        return Err(web.broken(Broken::Ended, &subscription));
+    }
+    let is_theirs = |former: &Former| web.ctx.keys.open_for(Purpose::Return, token, &former.address).is_some();
+    let former = left.into_iter().find(is_theirs).ok_or(Failure::DAMAGED)?;
+    if former.at.plus(UNDO) <= web.ctx.now() {
+        return Err(web.broken(Broken::Moved, &subscription));
+    }
+    Ok((subscription, former))
+}
+
+/// `GET /s/TOKEN/back`
+pub async fn question_back(State(web): State<Shared>, Path(token): Path<String>, headers: HeaderMap) -> Answer {
+    let (subscription, former) = open_back(&web, &token).await?;
+    let is_known = cookies::has_asked(&web, &headers, &former.address);
+    let (old, new) = (subscription.address.masked(), former.address.masked());
+    let model = Moving { old: &old, new: &new, action: &format!("/s/{token}/back"), is_known, is_wrong: false };
+    Ok(page(200, moving_pages::question(&web.site_of(&subscription), &model).into_string()))
+}
+
+/// `POST /s/TOKEN/back`
+pub async fn act_back(State(web): State<Shared>, Path(token): Path<String>, intake: Intake) -> Answer {
+    let (subscription, former) = open_back(&web, &token).await?;
+    let site = web.site_of(&subscription);
+    let (old, new) = (subscription.address.masked(), former.address.masked());
+    let model = Moving { old: &old, new: &new, action: &format!("/s/{token}/back"), is_known: false, is_wrong: true };
+    if !web.is_theirs(&intake, &former.address)? {
+        return Ok(page(422, moving_pages::question(&site, &model).into_string()));
+    }
+    let consent = Consent {
+        act: ConsentAct::Moved,
+        source: "form".to_owned(),
+        words: moving_pages::lead(&site, &model),
+        network: intake.client().map(|client| client.to_string()),
+    };
+    let back = web.ctx.store.move_back(&subscription, &former, &consent, site.now).await?;
+    let back = back.ok_or(Failure::GONE)?;
+    web.ctx.wake.outbox.notify_one();
+    Ok(page(200, moving_pages::done(&site, &new, &web.manage_path(&back)).into_string()))
 }

@@ -10,6 +10,7 @@ use super::answer::{Answer, Failure, document, page};
 use super::intake::Intake;
 use super::leaving::open_both;
 use super::{Shared, Web, cookies};
+use crate::domain::Address;
 use crate::domain::subscription::Subscription;
 use crate::domain::token::Purpose;
 use crate::store::{Erased, StoreError};
@@ -60,8 +61,13 @@ fn ask(web: &Web, subscription: &Subscription, token: &str, is_wrong: bool) -> a
 /// Everything that names a subscriber, whichever newsletter it belongs to.
 async fn kept_about(web: &Web, whose: &Subscription) -> Result<Value, StoreError> {
     let store = &web.ctx.store;
-    let mut subscriptions = Vec::new();
-    for one in store.subscriptions_of(&whose.address).await? {
+    let addresses = store.addresses_of(whose.subscriber_id).await?;
+    let (mut subscriptions, mut all, mut mails) = (Vec::new(), Vec::new(), Vec::new());
+    for address in &addresses {
+        all.extend(store.subscriptions_of(address).await?);
+        mails.extend(store.deliveries_to(address).await?);
+    }
+    for one in all {
         let consents = store.consents(one.id).await?;
         let consents = consents.iter().map(|c| {
             json!({ "at": c.at.rfc3339(), "act": c.act, "source": c.source, "words": c.words, "network": c.network })
@@ -80,7 +86,6 @@ async fn kept_about(web: &Web, whose: &Subscription) -> Result<Value, StoreError
             "consents": consents.collect::<Vec<_>>(),
         }));
     }
-    let mails = store.deliveries_to(&whose.address).await?;
     let mails = mails.iter().map(|mail| {
         json!({
             "kind": mail.kind.as_str(),
@@ -95,6 +100,7 @@ async fn kept_about(web: &Web, whose: &Subscription) -> Result<Value, StoreError
     Ok(json!({
         "schema": 1,
         "address": whose.address.as_str(),
+        "addresses": addresses.iter().map(Address::as_str).collect::<Vec<_>>(),
         "subscriptions": subscriptions,
         "mails": mails.collect::<Vec<_>>(),
         "not_mailed": suppressed.map(|(why, since)| json!({ "why": why, "since": since.rfc3339() })),

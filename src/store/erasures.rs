@@ -3,9 +3,9 @@
 
 use std::collections::HashSet;
 
-use sqlx::Row;
+use sqlx::{Row, Sqlite, Transaction};
 
-use super::{Result, Store};
+use super::{Result, Store, StoreError};
 use crate::domain::erasure::trace;
 use crate::domain::subscription::Subscription;
 use crate::domain::{Address, Timestamp};
@@ -19,11 +19,22 @@ pub enum Erased {
     Busy,
 }
 
-/// All mail to a subscriber `$1` or to the address key `$2`, and whether some is in hand.
+/// A subscriber `$1` with those who became them by moving, and every address any
+/// of them has or had that is nobody else's by now.
+const THEM: &str = "WITH RECURSIVE them (id) AS (
+        SELECT $1 UNION SELECT r.id FROM subscribers r JOIN them t ON r.joined = t.id),
+    theirs (address) AS (SELECT address FROM subscribers WHERE id IN (SELECT id FROM them)
+        UNION SELECT address FROM moves m WHERE m.subscriber_id IN (SELECT id FROM them) AND NOT EXISTS (
+            SELECT 1 FROM subscribers o WHERE o.address_key = LOWER(m.address) AND o.id NOT IN (SELECT id FROM them)))
+    SELECT (SELECT json_group_array(id) FROM them), (SELECT json_group_array(address) FROM theirs)";
+
+/// All mail to the subscribers `$1` or to the address keys `$2`, and whether some is in hand.
 const MAIL: &str = "SELECT json_group_array(id), COALESCE(MAX(state IN ('leased', 'handing_over')), 0)
     FROM deliveries WHERE id IN (
-        SELECT d.id FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id WHERE s.subscriber_id = $1
-        UNION ALL SELECT id FROM deliveries WHERE address IS NOT NULL AND LOWER(address) = $2)";
+        SELECT d.id FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id WHERE s.subscriber_id IN (
+            SELECT value FROM json_each($1))
+        UNION ALL SELECT id FROM deliveries WHERE address IS NOT NULL AND LOWER(address) IN (
+            SELECT value FROM json_each($2)))";
 
 /// Copies of editions, of the list `$1`, stay for the accounting of their
 /// editions, but for what may hold the address: the relay's words.
@@ -40,27 +51,49 @@ const FORGET_MAIL: [&str; 4] = [
 const CANCEL_MAIL: &str = "UPDATE deliveries SET state = 'cancelled', reason = '', settled = $2
     WHERE state IN ('queued', 'uncertain') AND id IN (SELECT value FROM json_each($1))";
 
-/// Everything else of the subscriber `$1`.
-const FORGET: [&str; 6] = [
-    "DELETE FROM consents WHERE subscription_id IN (SELECT id FROM subscriptions WHERE subscriber_id = $1)",
-    "DELETE FROM subscription_topics WHERE subscription_id IN (SELECT id FROM subscriptions WHERE subscriber_id = $1)",
-    "DELETE FROM private_feeds WHERE subscription_id IN (SELECT id FROM subscriptions WHERE subscriber_id = $1)",
-    "DELETE FROM address_changes WHERE subscriber_id = $1",
-    "DELETE FROM subscriptions WHERE subscriber_id = $1",
-    "DELETE FROM subscribers WHERE id = $1",
+/// The subscriptions of the subscribers `$1`.
+macro_rules! subscriptions {
+    () => {
+        "SELECT id FROM subscriptions WHERE subscriber_id IN (SELECT value FROM json_each($1))"
+    };
+}
+
+/// Everything else of the subscribers `$1` with the address keys `$2`.
+const FORGET: [&str; 8] = [
+    concat!("DELETE FROM consents WHERE subscription_id IN (", subscriptions!(), ")"),
+    concat!("DELETE FROM subscription_topics WHERE subscription_id IN (", subscriptions!(), ")"),
+    concat!("DELETE FROM private_feeds WHERE subscription_id IN (", subscriptions!(), ")"),
+    "DELETE FROM address_changes WHERE subscriber_id IN (SELECT value FROM json_each($1))",
+    "DELETE FROM address_changes WHERE LOWER(address) IN (SELECT value FROM json_each($2))",
+    "DELETE FROM moves WHERE subscriber_id IN (SELECT value FROM json_each($1))
+        OR joined IN (SELECT value FROM json_each($1))",
+    "DELETE FROM subscriptions WHERE subscriber_id IN (SELECT value FROM json_each($1))",
+    "DELETE FROM subscribers WHERE id IN (SELECT value FROM json_each($1))",
+];
+
+/// An address that must not be mailed stays one, by its trace `$2` alone.
+const KEEP_OUT: [&str; 2] = [
+    "INSERT INTO suppressions (address_key, reason, detail, created)
+        SELECT $2, reason, '', created FROM suppressions WHERE address_key = $1 ON CONFLICT DO NOTHING",
+    "DELETE FROM suppressions WHERE address_key = $1",
 ];
 
 impl Store {
-    /// Forgets the subscriber behind a subscription. What stays is the trace of
-    /// their address, by which later imports know to leave them out; `salt` is
-    /// that of the first trace ever.
+    /// Forgets the subscriber behind a subscription, whatever addresses they
+    /// had. What stays is the trace of each, by which later imports know to
+    /// leave them out, and that it must not be mailed where it must not; `salt`
+    /// is that of the first trace ever.
     ///
     /// # Errors
     /// Those of the engine; nothing is forgotten then.
     pub async fn erase(&self, whose: &Subscription, salt: &str, now: Timestamp) -> Result<Erased> {
-        let (subscriber, key) = (whose.subscriber_id, whose.address.key());
         let mut tx = self.begin().await?;
-        let mail = sqlx::query(MAIL).bind(subscriber).bind(&key).fetch_one(&mut *tx).await?;
+        let them = sqlx::query(THEM).bind(whose.subscriber_id).fetch_one(&mut *tx).await?;
+        let (them, addresses): (String, String) = (them.try_get(0)?, them.try_get(1)?);
+        let addresses = parsed(&addresses)?;
+        let keys: Vec<String> = addresses.iter().map(Address::key).collect();
+        let keys = serde_json::to_string(&keys).map_err(|error| StoreError::Value(error.to_string()))?;
+        let mail = sqlx::query(MAIL).bind(&them).bind(&keys).fetch_one(&mut *tx).await?;
         if mail.try_get(1)? {
             return Ok(Erased::Busy);
         }
@@ -70,24 +103,62 @@ impl Store {
             sqlx::query(sql).bind(&ids).execute(&mut *tx).await?;
         }
         for sql in FORGET {
-            sqlx::query(sql).bind(subscriber).execute(&mut *tx).await?;
+            sqlx::query(sql).bind(&them).bind(&keys).execute(&mut *tx).await?;
         }
-        for sql in
-            ["DELETE FROM address_changes WHERE LOWER(address) = $1", "DELETE FROM suppressions WHERE address_key = $1"]
-        {
-            sqlx::query(sql).bind(&key).execute(&mut *tx).await?;
+        let salt = first_salt(&mut tx).await?.unwrap_or_else(|| salt.to_owned());
+        for address in &addresses {
+            leave_trace(&mut tx, address, &salt, now).await?;
         }
-        let first = sqlx::query("SELECT salt FROM erasures LIMIT 1").fetch_optional(&mut *tx).await?;
-        let salt = first.map_or_else(|| Ok(salt.to_owned()), |row| row.try_get("salt"))?;
-        sqlx::query("INSERT INTO erasures (trace, salt, erased) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-            .bind(trace(&salt, &whose.address))
-            .bind(&salt)
-            .bind(now.0)
-            .execute(&mut *tx)
-            .await?;
         self.commit(tx).await?;
         Ok(Erased::Done)
     }
+
+    /// The addresses of a subscriber: their own, and those of whoever became
+    /// them by moving; then those they had before.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn addresses_of(&self, subscriber: i64) -> Result<Vec<Address>> {
+        let row = sqlx::query(THEM).bind(subscriber).fetch_one(&self.db.reader).await?;
+        parsed(row.try_get(1)?)
+    }
+}
+
+fn parsed(addresses: &str) -> Result<Vec<Address>> {
+    let addresses: Vec<String> =
+        serde_json::from_str(addresses).map_err(|error| StoreError::Value(error.to_string()))?;
+    addresses.iter().map(|text| Address::parse(text).map_err(StoreError::Value)).collect()
+}
+
+async fn first_salt(tx: &mut Transaction<'static, Sqlite>) -> Result<Option<String>> {
+    let row = sqlx::query("SELECT salt FROM erasures LIMIT 1").fetch_optional(&mut **tx).await?;
+    Ok(row.map(|row| row.try_get("salt")).transpose()?)
+}
+
+async fn leave_trace(
+    tx: &mut Transaction<'static, Sqlite>,
+    address: &Address,
+    salt: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let trace = trace(salt, address);
+    for sql in KEEP_OUT {
+        sqlx::query(sql).bind(address.key()).bind(&trace).execute(&mut **tx).await?;
+    }
+    sqlx::query("INSERT INTO erasures (trace, salt, erased) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+        .bind(&trace)
+        .bind(salt)
+        .bind(now.0)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Whether an address that must not be mailed is that of somebody we forgot.
+pub(super) async fn is_kept_out(tx: &mut Transaction<'static, Sqlite>, address: &Address) -> Result<bool> {
+    let Some(salt) = first_salt(tx).await? else { return Ok(false) };
+    let row = sqlx::query("SELECT EXISTS (SELECT 1 FROM suppressions WHERE address_key = $1)");
+    Ok(row.bind(trace(&salt, address)).fetch_one(&mut **tx).await?.try_get(0)?)
 }
 
 /// Whom we forgot, to be asked about many addresses.
@@ -201,6 +272,36 @@ mod tests {
         let added = store.add_subscriptions("a", &rows, &consent, Timestamp(6)).await.unwrap();
         assert_eq!((added.added, added.unsubscribed), (1, 2), "{added:?}");
         assert_eq!(subscribed(&store, "jane@x.test").await.status, Status::Active);
+    }
+
+    #[tokio::test]
+    async fn whom_was_forgotten_and_must_not_be_mailed_is_not_mailed_whoever_types_their_address() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("postroom.db")).await.unwrap();
+        sqlx::raw_sql("INSERT INTO newsletters VALUES ('a', 'A')").execute(&store.db.writer).await.unwrap();
+        let joe = subscribed(&store, "joe@x.test").await;
+        for (name, reason) in [("complained@x.test", "complaint"), ("free@x.test", "")] {
+            let reader = subscribed(&store, name).await;
+            let suppress = "INSERT INTO suppressions SELECT $1, $2, 'of joe', 3 WHERE $2 <> ''";
+            sqlx::query(suppress).bind(name).bind(reason).execute(&store.db.writer).await.unwrap();
+            assert_eq!(store.erase(&reader, "salt", Timestamp(5)).await.unwrap(), Erased::Done);
+        }
+        assert_eq!(store.suppressions().await.unwrap(), [], "none is told with an address");
+        for (name, mails) in [("complained@x.test", 0), ("free@x.test", 2)] {
+            let address = Address::parse(name).unwrap();
+            let consent = Consent { act: ConsentAct::Asked, source: "form".into(), words: "yes".into(), network: None };
+            let request = Subscribe {
+                address: address.clone(),
+                newsletter: "a".into(),
+                cadence: Cadence::Weekly,
+                language: None,
+                consent,
+                mail_expires: Span::days(2),
+            };
+            store.subscribe(&request, Timestamp(6)).await.unwrap();
+            store.ask_to_move(&joe, &address, Span::days(2), Timestamp(7)).await.unwrap();
+            assert_eq!(store.deliveries_to(&address).await.unwrap().len(), mails, "{name}");
+        }
     }
 
     #[tokio::test]

@@ -74,7 +74,9 @@ impl Store {
     /// # Errors
     /// Those of the engine.
     pub async fn suppressions(&self) -> Result<Vec<(String, String, Timestamp)>> {
-        let sql = "SELECT address_key, reason || ': ' || detail AS why, created FROM suppressions ORDER BY address_key";
+        // Those of whom we forgot are kept without their address.
+        let sql = "SELECT address_key, reason || ': ' || detail AS why, created FROM suppressions
+            WHERE instr(address_key, '@') > 0 ORDER BY address_key";
         let rows = sqlx::query(sql).fetch_all(&self.db.reader).await?;
         rows.iter()
             .map(|row| Ok((row.try_get("address_key")?, row.try_get("why")?, instant(row, "created")?)))

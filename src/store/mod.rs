@@ -41,6 +41,7 @@ pub use histories::MailTold;
 pub use imports::{Added, Import, NewSubscription};
 pub use ingest::{Ingest, Ingested, KnownFile};
 pub use ledger::{Answer, Leased, Ledger, Mail, Settling};
+pub use moving::Former;
 pub use operator::Retried;
 pub use outbox::Recovered;
 pub use posts::Found;

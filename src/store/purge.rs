@@ -29,7 +29,9 @@ const FORGET: [&str; 8] = [
     "DELETE FROM address_changes WHERE subscriber_id IN (SELECT value FROM json_each($2))
         AND NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.subscriber_id = address_changes.subscriber_id)",
     "DELETE FROM subscribers WHERE id IN (SELECT value FROM json_each($2))
-        AND NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.subscriber_id = subscribers.id)",
+        AND NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.subscriber_id = subscribers.id)
+        AND NOT EXISTS (SELECT 1 FROM moves m WHERE m.subscriber_id = subscribers.id OR m.joined = subscribers.id)
+        AND NOT EXISTS (SELECT 1 FROM subscribers o WHERE o.joined = subscribers.id)",
 ];
 
 /// Questions to an address somebody typed to move there, which never said yes; by

@@ -3,6 +3,7 @@
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, Sqlite, Transaction};
 
+use super::erasures::is_kept_out;
 use super::letters::queue_mail;
 use super::{Result, Store, StoreError, instant, maybe_instant, word};
 use crate::domain::delivery::Kind;
@@ -46,7 +47,7 @@ pub struct StoredConsent {
 pub(crate) const UNDO: Span = Span::days(7);
 
 const SUBSCRIPTION: &str = "SELECT s.id, s.subscriber_id, r.address, s.newsletter_id, s.status, s.cadence, s.wish,
-        s.language, s.covered_until, s.paused_until, s.created, s.confirmed, s.unsubscribed,
+        s.language, s.covered_until, s.paused_until, s.created, s.confirmed, s.unsubscribed, s.moved,
         COALESCE((SELECT string_agg(topic, ',' ORDER BY topic) FROM subscription_topics t
             WHERE t.subscription_id = s.id), '') AS topics
     FROM subscriptions s JOIN subscribers r ON r.id = s.subscriber_id";
@@ -90,7 +91,9 @@ impl Store {
         let id: i64 = row.try_get("id")?;
         let kind = if word::<Status>(&row, "status")? == Status::Active { Kind::Already } else { Kind::Confirm };
         record_consent(&mut tx, id, &request.consent, now).await?;
-        queue_mail(&mut tx, kind, id, None, request.mail_expires, now).await?;
+        if !is_kept_out(&mut tx, &request.address).await? {
+            queue_mail(&mut tx, kind, id, None, request.mail_expires, now).await?;
+        }
         self.commit(tx).await?;
         Ok(())
     }
@@ -129,6 +132,10 @@ impl Store {
         .await?;
         if changed.rows_affected() > 0 {
             record_consent(&mut tx, id, consent, now).await?;
+            // Who confirms at an address that was left is a reader of their own.
+            let own = "UPDATE subscribers SET joined = NULL WHERE joined IS NOT NULL
+                AND id = (SELECT subscriber_id FROM subscriptions WHERE id = $1)";
+            sqlx::query(own).bind(id).execute(&mut *tx).await?;
             queue_mail(&mut tx, Kind::Welcome, id, None, mail_expires, now).await?;
         }
         self.commit(tx).await?;
@@ -154,7 +161,7 @@ impl Store {
             record_consent(&mut tx, id, consent, now).await?;
             sqlx::query(
                 "UPDATE deliveries SET state = 'cancelled', reason = 'unsubscribed', settled = $1
-                 WHERE subscription_id = $2 AND state = 'queued'",
+                 WHERE subscription_id = $2 AND state = 'queued' AND kind <> 'moved'",
             )
             .bind(now.0)
             .bind(id)
@@ -285,6 +292,7 @@ fn subscription(row: &SqliteRow) -> Result<Subscription> {
         created: instant(row, "created")?,
         confirmed: maybe_instant(row, "confirmed")?,
         unsubscribed: maybe_instant(row, "unsubscribed")?,
+        moved: maybe_instant(row, "moved")?,
     })
 }
 

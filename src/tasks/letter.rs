@@ -107,8 +107,16 @@ async fn edition(ctx: &Context, variants: &Variants, leased: &Leased, own: Own<'
     let newsletter = newsletter(ctx, subscription)?;
     let frozen = variants.get(ctx, leased, newsletter).await?;
     let words = ctx.words_for(frozen.language.as_deref());
+    let before;
+    let whom = match leased.address == subscription.address {
+        true => subscription,
+        false => {
+            before = Subscription { address: leased.address.clone(), ..subscription.clone() };
+            &before
+        }
+    };
     let values = Values {
-        why: field::why(words, ctx.settings.site.timezone, &newsletter.title, subscription),
+        why: field::why(words, ctx.settings.site.timezone, &newsletter.title, whom),
         ..links(ctx, leased, subscription)
     };
     let mailto = format!("mailto:{}?subject=unsubscribe", ctx.settings.mail.unsubscribe_address);
@@ -148,8 +156,11 @@ async fn transactional(ctx: &Context, leased: &Leased) -> anyhow::Result<Mail> {
             letter::moving(words, &MovingMail { site, move_url, valid_until })
         }
         Kind::Moved => {
-            let (address, subscribe_url) = (subscription.address.masked(), ctx.public("/subscribe"));
-            letter::moved(words, &MovedMail { site, address, subscribe_url })
+            let address = subscription.address.masked();
+            let token = Token { subscription: subscription.id, issued: leased.created };
+            let token = ctx.keys.seal_for(Purpose::Return, token, &leased.address);
+            let (undo_url, undo_until) = (ctx.public(&format!("/s/{token}/back")), leased.created.plus(UNDO));
+            letter::moved(words, &MovedMail { site, address, undo_url, undo_until })
         }
         Kind::Reading => letter::reading(words, &ReadingMail { site, read_url: manage_url + "/read" }),
         Kind::Goodbye => {
@@ -182,7 +193,10 @@ fn links(ctx: &Context, leased: &Leased, subscription: &Subscription) -> Values 
 }
 
 fn token(ctx: &Context, leased: &Leased, subscription: &Subscription, purpose: Purpose) -> String {
-    ctx.keys.seal(purpose, Token { subscription: subscription.id, issued: leased.created })
+    // A copy that may have left before a move is sent once more as it was, its links left behind with it.
+    let is_own = leased.address == subscription.address;
+    let issued = if is_own { subscription.link_time(leased.created) } else { leased.created };
+    ctx.keys.seal(purpose, Token { subscription: subscription.id, issued })
 }
 
 fn subscribed(leased: &Leased) -> anyhow::Result<&Subscription> {

@@ -118,8 +118,8 @@ pub fn moved(words: &Words, mail: &MovedMail) -> Mail {
     let address = line(&mail.address);
     let blocks = vec![
         Block::Say(words.say("mail.moved.what", &[("site", &site.title), ("address", &address)])),
-        Block::Say(words.say("mail.moved.stranger", &[])),
-        Block::Link(words.say("page.form.submit", &[]), line(&mail.subscribe_url)),
+        Block::Say(words.say("mail.moved.stranger", &[("moment", &words.moment(mail.undo_until, site.zone))])),
+        Block::Link(words.say("mail.moved.keep", &[]), line(&mail.undo_url)),
     ];
     let subject = words.say("mail.moved.subject", &[("site", &site.title)]);
     Letter { words, site, subject, heading: words.say("mail.moved.heading", &[]), blocks }.write()

@@ -286,8 +286,10 @@ pub struct MovedMail {
     pub site: SiteModel,
     /// The new address, masked: this one may be somebody else's by now.
     pub address: String,
-    /// The page to subscribe.
-    pub subscribe_url: String,
+    /// The page to take that back, with its token.
+    pub undo_url: String,
+    /// Until when it does.
+    pub undo_until: Timestamp,
 }
 
 /// "You have left".

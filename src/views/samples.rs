@@ -341,8 +341,9 @@ fn moving(words: &Words) -> Mail {
 }
 
 fn moved(words: &Words) -> Mail {
-    let (address, subscribe_url) = ("j***@example.net".into(), "https://news.example.org/subscribe".into());
-    mail::moved(words, &MovedMail { site: site(words), address, subscribe_url })
+    let (address, undo_url) = ("j***@example.net".into(), format!("https://news.example.org/s/{TOKEN}/back"));
+    let undo_until = Timestamp(SLOT.0 + 7 * 86_400_000);
+    mail::moved(words, &MovedMail { site: site(words), address, undo_url, undo_until })
 }
 
 fn reading(words: &Words) -> Mail {

@@ -152,6 +152,18 @@ impl House {
         self.ctx.keys.seal(purpose, Token { subscription, issued: self.ctx.now() })
     }
 
+    /// A token as a mail written now would carry it, after whatever move there was.
+    pub async fn link_token(&self, purpose: Purpose, subscription: i64) -> String {
+        let issued = self.subscription(subscription).await.link_time(self.ctx.now());
+        self.ctx.keys.seal(purpose, Token { subscription, issued })
+    }
+
+    /// What the notice of a move now holds for whoever reads at the address before.
+    pub fn back_token(&self, subscription: i64, before: &str) -> String {
+        let token = Token { subscription, issued: self.ctx.now() };
+        self.ctx.keys.seal_for(Purpose::Return, token, &Address::parse(before).unwrap())
+    }
+
     /// What a mail written now to that address holds, in the way of a token to move there.
     pub fn move_token(&self, subscription: i64, to: &str) -> String {
         let token = Token { subscription, issued: self.ctx.now() };

@@ -1,11 +1,12 @@
 //! A new address, as its owner, a stranger and the owner of the old one meet it.
 
-use postroom::domain::Address;
-use postroom::domain::subscription::Status;
+use postroom::domain::subscription::{Consent, ConsentAct, Status};
 use postroom::domain::time::Span;
 use postroom::domain::token::Purpose;
+use postroom::domain::{Address, Cadence};
+use postroom::store::NewSubscription;
 
-use super::house::House;
+use super::house::{House, Reply};
 
 const NEW: &str = "email=jane%40new.example";
 const OLD: &str = "&current=jane%40example.com";
@@ -123,5 +124,142 @@ async fn an_address_that_reads_already_gets_nothing_twice_and_misses_nothing() {
         assert_eq!(new_now.cadence.as_str(), kept, "{name}");
         let all = store.subscriptions_of(&Address::parse(&format!("new-{name}@example.com")).unwrap()).await.unwrap();
         assert_eq!(all.len(), 1, "{name}");
+    }
+}
+
+/// Jane, who has gone to another address a minute after her mail was sent: her subscription, and the tokens
+/// of that mail to manage it and to leave.
+async fn moved(house: &House) -> (i64, [String; 2]) {
+    let jane = house.reader("jane@example.com", Status::Active).await;
+    let mailed = [Purpose::Manage, Purpose::Unsubscribe].map(|purpose| house.token(purpose, jane.id));
+    house.wait(Span::minutes(1));
+    assert_eq!(move_to(house, &mailed[0], jane.id, "jane@new.example").await.status, 200);
+    (jane.id, mailed)
+}
+
+async fn move_to(house: &House, manage: &str, id: i64, to: &str) -> Reply {
+    let now = house.subscription(id).await.address;
+    house.post(&format!("/s/{manage}/address"), &format!("email={to}&current={now}")).await;
+    house.post(&format!("/s/{}/move", house.move_token(id, to)), &format!("email={to}")).await
+}
+
+#[tokio::test]
+async fn mail_to_the_address_that_was_left_manages_nothing_and_still_lets_its_reader_leave() {
+    let house = House::new().await;
+    let (id, [manage, leave]) = moved(&house).await;
+    let typed = "email=jane%40new.example&current=jane%40new.example&cadence=daily&act=open";
+    for path in ["", "/data", "/read", "/read/one"] {
+        let reply = house.get(&format!("/s/{manage}{path}")).await;
+        assert!(reply.status == 410 && reply.body.contains("action=\"/subscribe\""), "{path}: {}", reply.body);
+        assert!(!reply.body.contains("new.example"), "{path} tells the new address");
+    }
+    for path in ["", "/address", "/data", "/erase", "/feed"] {
+        assert_eq!(house.post(&format!("/s/{manage}{path}"), typed).await.status, 410, "{path}");
+    }
+    assert_eq!(house.get(&format!("/s/{}", house.link_token(Purpose::Manage, id).await)).await.status, 200);
+    let one_click = house.post(&format!("/s/{leave}/unsubscribe"), "List-Unsubscribe=One-Click").await;
+    assert_eq!((one_click.status, house.subscription(id).await.status), (200, Status::Unsubscribed));
+    assert_eq!(house.letters("jane@new.example").await.last().map(String::as_str), Some("goodbye"));
+    let left = house.get(&format!("/s/{leave}/unsubscribe")).await;
+    assert!(left.status == 200 && !left.body.contains("/undo"), "{}", left.body);
+    for path in ["undo", "less"] {
+        assert_eq!(house.post(&format!("/s/{leave}/{path}"), "").await.status, 410, "{path}");
+    }
+    let theirs = house.link_token(Purpose::Unsubscribe, id).await;
+    assert_eq!(house.post(&format!("/s/{theirs}/undo"), "").await.status, 200, "by the mail to the new address");
+}
+
+#[tokio::test]
+async fn a_link_to_confirm_that_went_to_the_address_that_was_left_confirms_nothing() {
+    let house =
+        House::with("[[newsletters]]\nid = \"a\"\ntitle = \"A\"\n[[newsletters]]\nid = \"b\"\ntitle = \"B\"\n").await;
+    let jane = house.reader("jane@example.com", Status::Active).await;
+    house.post("/subscribe", "email=jane%40example.com&newsletter=b").await;
+    let pending = house.ctx.store.subscriptions_of(&jane.address).await.unwrap().remove(1);
+    let mailed = house.token(Purpose::Confirm, pending.id);
+    let manage = house.token(Purpose::Manage, jane.id);
+    house.wait(Span::minutes(1));
+    assert_eq!(move_to(&house, &manage, jane.id, "jane@new.example").await.status, 200);
+    assert_eq!(house.post(&format!("/confirm/{mailed}"), "email=jane%40new.example").await.status, 410);
+}
+
+#[tokio::test]
+async fn whoever_reads_at_the_address_before_takes_the_move_back_for_seven_days() {
+    for days in [6, 7] {
+        let house = House::new().await;
+        let (id, _) = moved(&house).await;
+        let back = format!("/s/{}/back", house.back_token(id, "jane@example.com"));
+        house.wait(Span::minutes(1));
+        let thief = house.link_token(Purpose::Manage, id).await;
+        assert_eq!(move_to(&house, &thief, id, "jane@third.example").await.status, 200, "moved on by a thief");
+        house.wait(Span(Span::days(days).0 - Span::minutes(2).0));
+        if days == 7 {
+            house.wait(Span::minutes(2));
+            assert_eq!(house.post(&back, "email=jane%40example.com").await.status, 410);
+            continue;
+        }
+        let question = house.get(&back).await;
+        assert!(question.status == 200 && question.body.contains("j***@example.com"), "{}", question.body);
+        assert_eq!(house.post(&back, "").await.status, 422, "a button pressed by a machine");
+        let done = house.post(&back, "email=jane%40example.com").await;
+        assert!(done.status == 200 && done.body.contains("Mail goes to j***@example.com"), "{}", done.body);
+        let jane = house.subscription(id).await;
+        assert_eq!((jane.address.as_str(), jane.status), ("jane@example.com", Status::Active));
+        assert_eq!(house.get(&format!("/s/{thief}")).await.status, 410, "mail to the other address opens nothing");
+        assert_eq!(house.post(&back, "email=jane%40example.com").await.status, 410, "once");
+        let onward = house.back_token(id, "jane@new.example");
+        assert_eq!(house.get(&format!("/s/{onward}/back")).await.status, 410, "whoever took it has nothing to undo");
+    }
+}
+
+#[tokio::test]
+async fn a_move_to_an_address_that_reads_already_is_taken_back_without_taking_what_is_theirs() {
+    let house =
+        House::with("[[newsletters]]\nid = \"a\"\ntitle = \"A\"\n[[newsletters]]\nid = \"b\"\ntitle = \"B\"\n").await;
+    let jane = house.reader("jane@example.com", Status::Active).await;
+    house.post("/subscribe", "email=jane%40example.com&newsletter=b").await;
+    let other = house.ctx.store.subscriptions_of(&jane.address).await.unwrap().remove(1).id;
+    house.post(&format!("/confirm/{}", house.token(Purpose::Confirm, other)), "email=jane%40example.com").await;
+    let joe = house.reader("joe@new.example", Status::Active).await;
+    let manage = house.token(Purpose::Manage, jane.id);
+    house.wait(Span::minutes(1));
+    assert_eq!(move_to(&house, &manage, jane.id, "joe@new.example").await.status, 200);
+    assert_eq!(house.get(&format!("/s/{manage}")).await.status, 410);
+    assert_eq!(house.subscription(other).await.address.as_str(), "joe@new.example");
+    let back = format!("/s/{}/back", house.back_token(joe.id, "jane@example.com"));
+    assert_eq!(house.post(&back, "email=jane%40example.com").await.status, 200);
+    for (id, address) in [(jane.id, "jane@example.com"), (other, "jane@example.com"), (joe.id, "joe@new.example")] {
+        let one = house.subscription(id).await;
+        assert_eq!((one.address.as_str(), one.status), (address, Status::Active));
+    }
+}
+
+#[tokio::test]
+async fn a_reader_is_forgotten_with_the_addresses_they_had_before() {
+    let house = House::new().await;
+    let (id, _) = moved(&house).await;
+    let known = house.reader("jane@known.example", Status::Active).await;
+    house.wait(Span::minutes(1));
+    let manage = house.link_token(Purpose::Manage, id).await;
+    assert_eq!(move_to(&house, &manage, id, "jane@known.example").await.status, 200);
+    let manage = house.link_token(Purpose::Manage, known.id).await;
+    let data = house.post(&format!("/s/{manage}/data"), "email=jane%40known.example").await;
+    for address in ["jane@example.com", "jane@new.example", "jane@known.example"] {
+        assert!(data.body.contains(address), "{}", data.body);
+    }
+    let erased = house.post(&format!("/s/{manage}/erase"), "email=jane%40known.example").await;
+    assert_eq!(erased.status, 200, "{}", erased.body);
+    assert!(house.ctx.store.subscriptions_after(0, 9, None, None, None).await.unwrap().is_empty());
+    for address in ["jane@example.com", "jane@new.example", "jane@known.example"] {
+        let row = NewSubscription {
+            address: Address::parse(address).unwrap(),
+            cadence: Cadence::Weekly,
+            status: Status::Active,
+            since: None,
+        };
+        let consent =
+            Consent { act: ConsentAct::Vouched, source: "import".into(), words: "list".into(), network: None };
+        let added = house.ctx.store.add_subscriptions("posts", &[row], &consent, house.ctx.now()).await.unwrap();
+        assert_eq!((added.added, added.unsubscribed), (0, 1), "{address}");
     }
 }

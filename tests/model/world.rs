@@ -116,7 +116,7 @@ impl World {
         let leased = self.process.bag.remove(0);
         let after = self.process.connections[connection].last;
         let may_leave = self.store.may_leave(Some(1)).await.unwrap();
-        let mark = self.process.ledger.mark(leased.id, after, self.now).await.unwrap();
+        let mark = self.process.ledger.mark(&leased, after, self.now).await.unwrap();
         let subscription = leased.subscription.as_ref().unwrap().id;
         let wanted = may_leave && !self.left.contains(&subscription);
         assert_eq!(mark == Mark::Granted, wanted, "the mark of {leased:?}");
@@ -176,7 +176,7 @@ impl World {
     pub async fn zombie_mark(&mut self) {
         let Some(zombie) = &mut self.zombie else { return };
         let Some(leased) = zombie.bag.pop() else { return };
-        let mark = zombie.ledger.mark(leased.id, None, self.now).await.unwrap();
+        let mark = zombie.ledger.mark(&leased, None, self.now).await.unwrap();
         assert_eq!(mark, Mark::Denied, "a dead process was granted {leased:?}");
     }
 

@@ -98,6 +98,50 @@ async fn an_unsubscribe_between_seal_and_mark_is_honoured_and_the_row_says_so() 
 }
 
 #[tokio::test]
+async fn a_copy_that_was_leased_before_its_reader_moved_goes_to_the_new_address_and_to_no_other() {
+    // The new address is nobody's, or somebody's who never confirmed: then what is on its way is theirs now.
+    for (pipelining, is_known) in [(true, false), (false, false), (true, true)] {
+        let gate = Gate::default();
+        let script = Script::new().on(Step::Dot, "first", Act::say("250 2.0.0 taken").behind(&gate));
+        let office = Office::set_up(Setup { script, pipelining, connections: 1, ..Setup::default() }).await;
+        let newsletter = office.ctx.settings.newsletters[0].id.clone();
+        office.join_to(&newsletter, &["first", "moves", "stays"], Cadence::Daily).await;
+        if is_known {
+            office.subscribe("new").await;
+        }
+        office.post("alpha");
+        office.tick_sealing("2026-05-19 07:00").await;
+        office.wake();
+        gate.reached_by(1).await;
+        assert_eq!(office.books.entry("moves").await.state, Row::Leased);
+        let (reader, consent) = (office.subscription("moves").await, consent(ConsentAct::Moved));
+        let (store, now) = (&office.ctx.store, office.ctx.now());
+        let moved = store.move_to(&reader, &address("new"), &consent, Span::days(2), now).await.unwrap().unwrap();
+        assert_eq!((moved.address.as_str(), moved.status), ("new@readers.test", Status::Active));
+        gate.open();
+        office.hand_over().await;
+        let editions = ["first", "moves", "new", "stays"]
+            .map(|name| office.got(name).iter().filter(|posts| *posts == "alpha").count());
+        assert_eq!(editions, [1, 0, 1, 1], "pipelining {pipelining}, known {is_known}");
+        let mails = office.mails("new");
+        let manage = mails.last().unwrap().one_click().replace("/unsubscribe", "");
+        let leave = office.ask("GET", &format!("{manage}/unsubscribe"), FORM, "").await;
+        assert!(leave.0 == 200, "{}", leave.1);
+        assert_eq!(office.ctx.store.verify(1).await.unwrap(), Vec::<String>::new());
+        let undo = office.mails("moves").last().unwrap().link("https://news.blog.test/s/");
+        assert!(undo.ends_with("/back"), "{undo}");
+        let taken_back = office.ask("POST", &undo, FORM, "email=moves%40readers.test").await;
+        assert_eq!(taken_back.0, 200, "{}", taken_back.1);
+        assert_eq!(office.subscription("moves").await.status, Status::Active);
+        office.close().await;
+    }
+}
+
+fn consent(act: ConsentAct) -> Consent {
+    Consent { act, source: "form".into(), words: "yes".into(), network: None }
+}
+
+#[tokio::test]
 async fn an_unsubscribe_before_the_lease_takes_the_row_out_of_the_queue() {
     let mut office = Office::open(Script::new()).await;
     let newsletter = office.ctx.settings.newsletters[0].id.clone();

@@ -72,13 +72,13 @@ async fn a_row_that_cannot_be_read_keeps_no_mark_and_no_outcome_from_the_disk() 
     let (run, _) = office.ctx.store.begin_run("test", None, now).await.unwrap();
     let ledger = Ledger::start(office.ctx.store.clone(), run, 2);
     let leased = ledger.lease(Mail::Editions, 2, now).await.unwrap();
-    assert_eq!(ledger.mark(leased[0].id, None, now).await.unwrap(), Mark::Granted);
+    assert_eq!(ledger.mark(&leased[0], None, now).await.unwrap(), Mark::Granted);
     let spoilt = office.books.entry("spoilt").await.id;
     office.books.forge(&format!("UPDATE deliveries SET kind = 'riddle' WHERE id = {spoilt}")).await;
     // All are asked for before the writer comes to look: they share one commit.
     let settled = async { ledger.settle(refused(&leased[0])).await?.durable().await };
     let (settled, lease, mark) =
-        tokio::join!(settled, ledger.lease(Mail::Editions, 1, now), ledger.mark(leased[1].id, Some(leased[0].id), now));
+        tokio::join!(settled, ledger.lease(Mail::Editions, 1, now), ledger.mark(&leased[1], Some(leased[0].id), now));
     settled.unwrap();
     assert!(lease.unwrap_err().to_string().contains("riddle"));
     assert_eq!(mark.unwrap(), Mark::Granted);

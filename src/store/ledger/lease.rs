@@ -132,6 +132,7 @@ struct Subscribed {
     created: i64,
     confirmed: Option<i64>,
     unsubscribed: Option<i64>,
+    moved: Option<i64>,
     wish: Option<String>,
     language: Option<String>,
     /// The subscriber's, where the mail goes to another one.
@@ -143,7 +144,7 @@ const LEASED: &str = "SELECT json_group_array(json_array(d.id, d.kind, d.variant
         COALESCE(d.address, r.address), d.attempts, d.created, d.expires,
         CASE WHEN s.id IS NOT NULL THEN json_array(s.id, s.subscriber_id, s.newsletter_id, s.status,
             COALESCE((SELECT cadence FROM editions WHERE number = d.edition), s.cadence), s.covered_until,
-            s.paused_until, s.created, s.confirmed, s.unsubscribed, s.wish, s.language, r.address) END)
+            s.paused_until, s.created, s.confirmed, s.unsubscribed, s.moved, s.wish, s.language, r.address) END)
         ORDER BY d.edition, d.not_before, d.id)
     FROM json_each($1) j JOIN deliveries d ON d.id = j.value
     LEFT JOIN subscriptions s ON s.id = d.subscription_id LEFT JOIN subscribers r ON r.id = s.subscriber_id";
@@ -209,6 +210,7 @@ impl Subscribed {
             created: Timestamp(self.created),
             confirmed: self.confirmed.map(Timestamp),
             unsubscribed: self.unsubscribed.map(Timestamp),
+            moved: self.moved.map(Timestamp),
         })
     }
 }

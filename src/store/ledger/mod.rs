@@ -46,9 +46,19 @@ pub struct Settling {
     pub ended: Timestamp,
 }
 
+/// For which delivery a mark is asked.
+#[derive(Clone, Copy)]
+struct Asking {
+    delivery: i64,
+    /// When its subscription had last moved when its letter was written.
+    moved: Option<Timestamp>,
+    /// The one whose outcome has to be durable before.
+    after: Option<i64>,
+    now: Timestamp,
+}
+
 enum Request {
-    /// A delivery, the one whose outcome has to be durable before, and when.
-    Mark(i64, Option<i64>, Timestamp, oneshot::Sender<Result<Mark>>),
+    Mark(Asking, oneshot::Sender<Result<Mark>>),
     Settle(Arc<Settling>, oneshot::Sender<Result<()>>),
     Lease(Wanted, oneshot::Sender<Result<Vec<Leased>>>),
     Return(Vec<i64>, oneshot::Sender<Result<()>>),
@@ -113,11 +123,15 @@ impl Ledger {
     /// once it is known that nothing may leave. `after` is the delivery that
     /// the same connection handed over before: without its outcome on the disk
     /// there is no mark, so that a crash leaves one uncertain row a connection.
+    /// Nor is there one when its reader has moved since it was leased: the row
+    /// waits for its next turn then, for the letter goes to the address before.
     ///
     /// # Errors
     /// When it could not be made durable: nothing may leave then either.
-    pub async fn mark(&self, delivery: i64, after: Option<i64>, now: Timestamp) -> Result<Mark> {
-        self.ask(|answer| Request::Mark(delivery, after, now, answer)).await?.durable().await
+    pub async fn mark(&self, leased: &Leased, after: Option<i64>, now: Timestamp) -> Result<Mark> {
+        let moved = leased.subscription.as_ref().and_then(|subscription| subscription.moved);
+        let asking = Asking { delivery: leased.id, moved, after, now };
+        self.ask(|answer| Request::Mark(asking, answer)).await?.durable().await
     }
 
     /// Sends an outcome on its way to the disk. What comes back answers when
@@ -191,7 +205,7 @@ async fn write(store: Store, run: Run, mut waiting: mpsc::Receiver<Request>) {
     while next(&mut waiting, &mut batch, !kept.is_empty()).await {
         gather(&mut waiting, &mut batch, &mut out).await;
         batch.append(&mut kept);
-        let early = |request: &mut Request| matches!(request, Request::Mark(_, Some(k), ..) if unsettled.contains(k));
+        let early = |request: &mut Request| matches!(request, Request::Mark(Asking { after: Some(k), .. }, _) if unsettled.contains(k));
         for request in batch.extract_if(.., early) {
             answer(request, &mut Err(StoreError::Ledger("the outcome before it is not on the disk".into())));
         }
@@ -208,10 +222,10 @@ async fn write(store: Store, run: Run, mut waiting: mpsc::Receiver<Request>) {
                     Err(_) => unsettled.insert(settling.delivery),
                 };
             }
-            if let (Request::Mark(id, ..), Ok(written)) = (&request, &committed)
-                && !written.denied.contains(id)
+            if let (Request::Mark(asking, ..), Ok(written)) = (&request, &committed)
+                && !written.denied.contains(&asking.delivery)
             {
-                out.insert(*id);
+                out.insert(asking.delivery);
             }
             answer(request, &mut committed);
         }
@@ -300,8 +314,8 @@ impl Request {
 fn answer(request: Request, committed: &mut Result<Written>) {
     let failed = |error: &StoreError| StoreError::Ledger(error.to_string());
     match (request, committed) {
-        (Request::Mark(id, .., to), Ok(written)) => {
-            let mark = if written.denied.contains(&id) { Mark::Denied } else { Mark::Granted };
+        (Request::Mark(asking, to), Ok(written)) => {
+            let mark = if written.denied.contains(&asking.delivery) { Mark::Denied } else { Mark::Granted };
             let _ = to.send(Ok(mark));
         }
         (Request::Mark(.., to), Err(error)) => {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite, SqliteConnection, Transaction};
 
-use super::{Leased, Request, Run, Settling, consequences, lease};
+use super::{Asking, Leased, Request, Run, Settling, consequences, lease};
 use crate::domain::Timestamp;
 use crate::domain::delivery::{Class, Outcome, Reply, State};
 use crate::store::{BEGIN, Result, StoreError};
@@ -29,9 +29,9 @@ pub(super) async fn commit(writer: &mut SqliteConnection, run: Run, batch: &[Req
     let mut now = Timestamp::default();
     for request in batch {
         match request {
-            Request::Mark(id, _, at, _) => {
-                marks.push(*id);
-                now = *at;
+            Request::Mark(asking, _) => {
+                marks.push(*asking);
+                now = asking.now;
             }
             Request::Settle(settling, _) if settling.report.outcome == Outcome::Accepted => accepted.push(settling),
             Request::Settle(settling, _) => others.push(settling.as_ref()),
@@ -103,7 +103,10 @@ macro_rules! may_leave {
                         WHEN 'confirm' THEN s.status = 'pending'
                             OR s.wish IS NOT NULL AND deliveries.created >= s.unsubscribed
                         WHEN 'goodbye' THEN s.status = 'unsubscribed'
-                        ELSE s.status = 'active' END))
+                        WHEN 'moved' THEN 1
+                        ELSE s.status = 'active' END
+                    AND (s.moved IS NULL OR deliveries.address IS NOT NULL OR EXISTS (SELECT 1 FROM json_each($3) j
+                        WHERE j.value ->> 0 = deliveries.id AND j.value ->> 1 = s.moved))))
             AND (deliveries.edition IS NULL OR EXISTS (SELECT 1 FROM editions e
                 WHERE e.number = deliveries.edition AND e.state = 'sending'))
             AND (deliveries.kind = 'test' OR NOT EXISTS (SELECT 1 FROM pauses))"
@@ -125,11 +128,11 @@ const DENY: &str = "UPDATE deliveries SET run_id = NULL, state = why.state, reas
     FROM (SELECT d.id,
             CASE WHEN e.state = 'cancelled' THEN 'cancelled'
                 WHEN x.address_key IS NOT NULL THEN 'suppressed'
-                WHEN e.state <> 'sending' OR p.id IS NOT NULL THEN 'queued'
+                WHEN e.state <> 'sending' OR p.id IS NOT NULL OR m.id IS NOT NULL THEN 'queued'
                 ELSE 'cancelled' END AS state,
             CASE WHEN e.state = 'cancelled' THEN 'edition cancelled'
                 WHEN x.address_key IS NOT NULL THEN x.reason || ': ' || x.detail
-                WHEN e.state <> 'sending' OR p.id IS NOT NULL THEN d.reason
+                WHEN e.state <> 'sending' OR p.id IS NOT NULL OR m.id IS NOT NULL THEN d.reason
                 WHEN s.status = 'active' THEN CASE d.kind WHEN 'goodbye' THEN 'came back' ELSE 'confirmed already' END
                 WHEN s.status = 'pending' THEN 'not confirmed'
                 ELSE 'unsubscribed' END AS reason
@@ -138,17 +141,23 @@ const DENY: &str = "UPDATE deliveries SET run_id = NULL, state = why.state, reas
         LEFT JOIN subscriptions s ON s.id = d.subscription_id
         LEFT JOIN subscribers r ON r.id = s.subscriber_id
         LEFT JOIN suppressions x ON x.address_key = COALESCE(LOWER(d.address), r.address_key)
-        LEFT JOIN pauses p ON d.kind <> 'test') AS why
+        LEFT JOIN pauses p ON d.kind <> 'test'
+        -- All is well but the address: its reader has moved since.
+        LEFT JOIN subscriptions m ON m.id = s.id AND m.moved IS NOT NULL AND d.address IS NULL AND CASE d.kind
+            WHEN 'confirm' THEN s.status = 'pending' OR s.wish IS NOT NULL AND d.created >= s.unsubscribed
+            WHEN 'goodbye' THEN s.status = 'unsubscribed'
+            ELSE s.status = 'active' END) AS why
     WHERE deliveries.id = why.id AND deliveries.state = 'leased' AND +deliveries.run_id = $2";
 
 /// Grants what may leave; the ids of what may not.
-async fn mark(tx: &mut Transaction<'_, Sqlite>, run: i64, ids: &[i64], now: Timestamp) -> Result<HashSet<i64>> {
-    let asked = serde_json::to_string(ids).unwrap_or_default();
-    let granted = sqlx::query(MARK).bind(&asked).bind(run).execute(&mut **tx).await?.rows_affected();
-    if granted == ids.len() as u64 {
+async fn mark(tx: &mut Transaction<'_, Sqlite>, run: i64, marks: &[Asking], now: Timestamp) -> Result<HashSet<i64>> {
+    let mut denied: HashSet<i64> = marks.iter().map(|asking| asking.delivery).collect();
+    let asked = json!(marks.iter().map(|asking| asking.delivery).collect::<Vec<_>>()).to_string();
+    let moved = marks.iter().filter_map(|asking| Some((asking.delivery, asking.moved?.0))).collect::<Vec<_>>();
+    let granting = sqlx::query(MARK).bind(&asked).bind(run).bind(json!(moved).to_string());
+    if granting.execute(&mut **tx).await?.rows_affected() == marks.len() as u64 {
         return Ok(HashSet::new());
     }
-    let mut denied: HashSet<i64> = ids.iter().copied().collect();
     for row in sqlx::query(MARKED).bind(&asked).bind(run).fetch_all(&mut **tx).await? {
         denied.remove(&row.try_get(0)?);
     }
@@ -214,7 +223,10 @@ async fn settle(tx: &mut Transaction<'_, Sqlite>, run: Run, settlings: &[&Settli
     sqlx::query(
         "UPDATE deliveries SET state = j.state, not_before = COALESCE(j.not_before, deliveries.not_before),
             attempts = deliveries.attempts + 1, uncertain = deliveries.uncertain + (j.state = 'uncertain'),
-            run_id = NULL, reason = j.reason, settled = j.settled
+            run_id = NULL, reason = j.reason, settled = j.settled,
+            -- Nothing of it left: it follows its reader, who has moved. What may have left is the same every time.
+            address = CASE WHEN j.state = 'queued' AND deliveries.uncertain = 0
+                AND deliveries.kind NOT IN ('moving', 'moved', 'test') THEN NULL ELSE deliveries.address END
          FROM (SELECT value ->> 'id' AS id, value ->> 'state' AS state, value ->> 'not_before' AS not_before,
                 value ->> 'reason' AS reason, value ->> 'settled' AS settled FROM jsonb_each($1)) AS j
          WHERE deliveries.id = j.id AND deliveries.state IN ('leased', 'handing_over') AND +deliveries.run_id = $2",

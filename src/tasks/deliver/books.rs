@@ -51,11 +51,11 @@ impl Engine {
     }
 
     /// The last question before content leaves.
-    pub(super) async fn mark(&self, delivery: i64, after: Option<i64>, asked: &Asked) -> Mark {
+    pub(super) async fn mark(&self, leased: &Leased, after: Option<i64>, asked: &Asked) -> Mark {
         if self.stop.is_cancelled() {
             return asked.note(Without::Stopped);
         }
-        match self.ledger.mark(delivery, after, self.ctx.now()).await {
+        match self.ledger.mark(leased, after, self.ctx.now()).await {
             Ok(Mark::Granted) => {
                 crate::failpoint!("mark");
                 Mark::Granted

@@ -157,7 +157,7 @@ impl Worker {
                 .fuse()
             );
             let mark = Box::pin(async {
-                let mut asking = pin!(engine.mark(leased.id, after, &asked));
+                let mut asking = pin!(engine.mark(leased, after, &asked));
                 let mark = tokio::select! {
                     biased;
                     mark = &mut asking => mark,

@@ -103,6 +103,8 @@ pub fn expired(site: &Site<'_>, is_move: bool, action: &str) -> Markup {
 /// page is the same for every address, so that it tells nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken {
+    /// It came in a mail to an address its reader has left since.
+    Moved,
     /// No token of ours, or of another purpose.
     Damaged,
     /// The subscription it belongs to has ended.
@@ -115,6 +117,7 @@ pub enum Broken {
 pub fn broken(site: &Site<'_>, why: Broken, again: &Form<'_>) -> Markup {
     let words = site.words;
     let (title, lead) = match why {
+        Broken::Moved => (words.say("page.expired.title", &[]), words.say("page.expired.moved", &[])),
         Broken::Damaged => (words.say("page.damaged.title", &[]), words.say("page.damaged.lead", &[])),
         Broken::Ended => (words.say("page.ended.title", &[]), words.say("page.ended.lead", &[])),
         Broken::TooLate => (words.say("page.returned.too_late_title", &[]), words.say("page.returned.too_late", &[])),
