@@ -52,7 +52,7 @@ const shade = (...inside) => {
   const host = make('div', {lang: words.language, dir: words.dir, className: 'postroom'});
   const root = host.attachShadow({mode: 'open'});
   const style = new CSSStyleSheet();
-  style.replaceSync(`:host{all:initial;color-scheme:inherit;--c:var(--postroom-accent,light-dark(#0b57d0,#8ab4f8));--b:1px solid var(--postroom-border,#7d8590);--r:var(--postroom-radius,4px);color:var(--postroom-text,light-dark(#1b1f24,#e8eaed));font:1rem/1.5 var(--postroom-font,system-ui,sans-serif)}
+  style.replaceSync(`:host{all:initial;color-scheme:inherit;--c:var(--postroom-accent,light-dark(#0b57d0,#8ab4f8));--b:1px solid var(--postroom-border,#7d8590);--r:var(--postroom-radius,4px);color:var(--postroom-text,light-dark(#1b1f24,#e8eaed));font:1rem/1.5 var(--postroom-font,system-ui)}
 *{box-sizing:border-box;font:inherit;color:inherit}
 .box,dialog{background:var(--postroom-background,light-dark(#fff,#15181c));border:var(--b);border-radius:var(--r);padding:1.5rem}
 .box{margin:2rem 0}
@@ -60,10 +60,11 @@ dialog{width:min(30rem,92vw)}
 ::backdrop{background:#0008}
 h2{font-size:1.25rem;font-weight:700;margin:0 0 .5rem}
 p{margin:0 0 1rem}
+:empty{margin:0}
 label{display:block;font-weight:600}
 .row{display:flex;flex-wrap:wrap;gap:.5rem}
 input,button{min-height:2.75rem;padding:.5rem 1rem;border:var(--b);border-radius:var(--r);background:none}
-input{flex:1 1 12rem}
+input{flex:1 1 12rem;min-width:0}
 button{font-weight:600;cursor:pointer;background:var(--c);color:var(--postroom-on-accent,light-dark(#fff,#15181c));border:0}
 .on{background:none;color:var(--c);text-decoration:underline;padding:0;margin-top:1rem}
 .corner{position:fixed;inset-block-end:1rem;inset-inline-end:1rem;z-index:9}
@@ -78,7 +79,7 @@ const opener = title => {
   const close = make('button', {className: 'on', textContent: words.on});
   const dialog = make('dialog', {ariaLabel: title}, ...invite(title), close);
   close.onclick = () => dialog.close();
-  dialog.onclick = event => event.target === dialog && dialog.close();
+  dialog.onclick = event => { event.target === dialog && dialog.close(); };
   document.body.append(shade(dialog));
   return () => dialog.open || dialog.showModal();
 };

@@ -59,6 +59,8 @@ mod tests {
         for left in ["BASE", "WORDS", "//", "</script", "eval(", "Function("] {
             assert!(!script.replace("https://", "").contains(left), "{left}");
         }
+        // What a handler returns decides whether the button under it still sends its form.
+        assert!(!SCRIPT.contains(".onclick = event => event"), "a handler that gives back false");
         assert!(script.contains(r#"title: "Subscribe to The \"Test\" \u003c/script> Blog""#), "{script}");
     }
 }

@@ -159,7 +159,9 @@ def shapes(browser):
             assert box["x"] >= 0 and box["x"] + box["width"] <= width and box["height"] < 700, box
             page.wait_for_timeout(200)
             page.screenshot(path=PICTURES / f"embed-dialog-{width}-{scheme}.png")
-            page.keyboard.type("kim@example.com")
+            inside = page.locator("dialog input[type=email]").bounding_box()
+            assert inside["x"] + inside["width"] < box["x"] + box["width"] - 20, (inside, box)
+            page.keyboard.type(f"kim.{width}.{scheme}@example.com")
             page.keyboard.press("Enter")
             page.get_by_role("status").get_by_text("We have written to the address").wait_for()
             page.screenshot(path=PICTURES / f"embed-sent-{width}-{scheme}.png")
