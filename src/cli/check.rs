@@ -189,6 +189,29 @@ fn posts(archive: &Archive, settings: &Settings, findings: &mut Findings) {
     findings.posts = Some(posts);
 }
 
+/// So many warnings with one reason are each said in full.
+const ALIKE: usize = 3;
+
+/// What holds for many posts for one reason, such as a pattern of addresses
+/// that is not understood, is said once: nobody would find anything else beside it.
+fn warn(warnings: &[Fault], out: &mut dyn Write) -> std::io::Result<()> {
+    let mut alike: HashMap<_, Vec<&Fault>> = HashMap::new();
+    for fault in warnings {
+        alike.entry((&fault.reason, &fault.help)).or_default().push(fault);
+    }
+    for fault in warnings {
+        let Some(faults) = alike.remove(&(&fault.reason, &fault.help)) else { continue };
+        let in_full = if faults.len() > ALIKE { 1 } else { faults.len() };
+        for fault in &faults[..in_full] {
+            write!(out, "{}", failure::told("warning", fault))?;
+        }
+        if let [next, rest @ ..] = &faults[in_full..] {
+            writeln!(out, "  the same: {} and {} more; `check --json` names all", next.place, rest.len())?;
+        }
+    }
+    Ok(())
+}
+
 fn tell(findings: &Findings, read: &Read, out: &mut dyn Write) -> Result<(), Failure> {
     if read.json {
         let object = |fault: &Fault| json!({"place": fault.place, "line": fault.line, "reason": fault.reason, "help": fault.help});
@@ -206,11 +229,10 @@ fn tell(findings: &Findings, read: &Read, out: &mut dyn Write) -> Result<(), Fai
             json!({"generator": findings.site.dialect, "errors": errors, "warnings": warnings, "posts": posts}),
         )?);
     }
-    for (word, faults) in [("error", &findings.errors), ("warning", &findings.warnings)] {
-        for fault in faults {
-            write!(out, "{}", failure::told(word, fault))?;
-        }
+    for fault in &findings.errors {
+        write!(out, "{}", failure::told("error", fault))?;
     }
+    warn(&findings.warnings, out)?;
     // A configuration that belongs to another program would give every post another address.
     if !findings.site.file.is_empty() {
         writeln!(out, "addresses as {} makes them, by {}", findings.site.dialect, findings.site.file)?;

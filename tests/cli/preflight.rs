@@ -62,3 +62,15 @@ fn links_that_lead_nowhere_are_told_when_they_are_to_be_followed() {
     assert!(told.contains(&format!("http://127.0.0.1:{port}/gone leads nowhere: 404")), "{told}");
     assert!(!told.contains("/there leads nowhere") && !told.contains("/there cannot"), "{told}");
 }
+
+#[test]
+fn what_holds_for_many_posts_is_said_once() {
+    let folder = with_post("x");
+    for number in 1..=4 {
+        let other = folder.path().join(format!("posts/other-{number}.md"));
+        fs::copy(folder.path().join("posts/today.md"), other).unwrap();
+    }
+    let told = warnings(folder.path(), &[]);
+    assert_eq!(told.matches("a subject of 99 characters").count(), 1, "{told}");
+    assert!(told.contains("  the same: ") && told.contains(" and 3 more; `check --json` names all"), "{told}");
+}

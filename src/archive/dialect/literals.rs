@@ -56,7 +56,7 @@ impl<'a> Reader<'a> {
         let mut last = String::new();
         while let Some(c) = self.rest.chars().next() {
             match c {
-                _ if self.comment() => {}
+                _ if self.comment() || self.prefix() => {}
                 '"' | '\'' | '`' => {
                     let text = self.string(c);
                     match key.take() {
@@ -130,7 +130,7 @@ impl<'a> Reader<'a> {
                     return Some(Value::List(items));
                 }
                 Some(quote @ ('"' | '\'' | '`')) => items.push(Value::Text(self.string(quote))),
-                _ if self.comment() => {}
+                _ if self.comment() || self.prefix() => {}
                 _ => {
                     self.rest = before;
                     return None;
@@ -148,6 +148,16 @@ impl<'a> Reader<'a> {
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
         word
+    }
+
+    /// Whether the `u` or `r` of `u"text"` stood here, which is skipped.
+    fn prefix(&mut self) -> bool {
+        let stood =
+            self.python && self.rest.starts_with(['u', 'U', 'r', 'R']) && self.rest[1..].starts_with(['"', '\'']);
+        if stood {
+            self.skip(1);
+        }
+        stood
     }
 
     /// Whether a comment stood here, which is skipped.
@@ -239,11 +249,12 @@ mod tests {
     #[test]
     fn python_is_read_by_lines() {
         let table = python(
-            "import os\n# SITEURL = 'no'\nSITENAME = 'A \\'b\\''\nUSE = False\nPATHS = [\n  'a',\n  'b',\n]\nX = {'TITLE': 'no'}\n",
+            "import os\n# SITEURL = 'no'\nSITENAME = u'A \\'b\\''\nUSE = False\nPATHS = [\n  'a',\n  u'b',\n]\nSUB = r\"c\"\nX = {'TITLE': 'no'}\n",
         );
         assert_eq!(at(&table, "SITENAME"), Some(&Value::Text("A 'b'".into())));
         assert_eq!(at(&table, "USE"), Some(&Value::Bool(false)));
         assert_eq!(at(&table, "PATHS"), Some(&Value::List(vec![Value::Text("a".into()), Value::Text("b".into())])));
+        assert_eq!(at(&table, "SUB"), Some(&Value::Text("c".into())));
         assert_eq!(at(&table, "TITLE"), None);
     }
 
