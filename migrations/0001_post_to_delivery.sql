@@ -36,6 +36,8 @@ CREATE TABLE posts (
     -- 1: came in a scan so large that an edition with it waits for the operator.
     guarded        BIGINT NOT NULL,
     removed        BIGINT,
+    -- Which of the looks that changed anything wrote it last: two with one number are the same post, body and all.
+    revision       BIGINT NOT NULL DEFAULT 0,
     -- Last, because it is long: what is asked of all posts stands before it.
     summary        TEXT   NOT NULL
 );

@@ -1,7 +1,8 @@
 //! Which feeds a site has: all posts, each topic, each author, and the editions
 //! of each newsletter.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::xml;
 use crate::domain::directives::Directives;
@@ -43,6 +44,8 @@ pub struct Catalogue {
     pub items: Vec<Post>,
     /// The site first, then topics, authors and newsletters, each by address.
     pub shelves: Vec<Shelf>,
+    /// Stands for all there is of each item, in this run.
+    pub(super) marks: Vec<u64>,
 }
 
 /// An edition that has gone out.
@@ -92,7 +95,16 @@ impl Catalogue {
                 items: (first..posts.len()).collect(),
             });
         }
-        Self { items: posts, shelves }
+        let marks = posts.iter().map(hash_of).collect();
+        Self { items: posts, shelves, marks }
+    }
+
+    /// Tells apart what posts without their bodies do not show: two with one
+    /// revision, by row id, have one body.
+    pub fn revise(&mut self, revisions: &HashMap<i64, i64>) {
+        for (mark, post) in self.marks.iter_mut().zip(&self.items) {
+            *mark = hash_of((*mark, revisions.get(&post.id)));
+        }
     }
 
     /// The shelf whose feeds are in a folder.
@@ -104,6 +116,13 @@ impl Catalogue {
     pub fn latest(&self, shelf: &Shelf) -> Option<Timestamp> {
         shelf.items.first().map(|&item| self.items[item].entry.date)
     }
+}
+
+/// Two things with the same number are the same, as far as this run goes.
+pub(super) fn hash_of(thing: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    thing.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// One shelf for each slug there is, called as the newest post calls it.

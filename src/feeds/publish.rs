@@ -1,12 +1,11 @@
 //! Every feed of a site at once, and the lists of what there is.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZero;
 use std::sync::Arc;
 use std::thread;
 
-use super::catalogue::{Catalogue, Kind, Shelf};
+use super::catalogue::{Catalogue, Kind, Shelf, hash_of};
 use super::lists::{self, OPML_PATH, SITEMAP_PATH};
 use super::paging::{Pages, Place};
 use super::{Asset, Channel, FORMATS, Format, RenderError, Stamp, address};
@@ -108,12 +107,47 @@ fn forms(masthead: &Masthead, shelf: &Shelf) -> Vec<Form> {
     if masthead.full_text && shelf.kind != Kind::Editions { vec![usual, summary] } else { vec![usual] }
 }
 
-/// Row ids of the posts whose bodies [`publish`] needs.
-pub fn shown(masthead: &Masthead, catalogue: &Catalogue) -> Vec<i64> {
-    let current = |shelf: &Shelf| Pages::of(&shelf.items, &catalogue.items, masthead.items).current;
-    let items: HashSet<usize> = catalogue.shelves.iter().flat_map(current).collect();
-    let ids = items.into_iter().map(|item| catalogue.items[item].id);
-    if masthead.full_text { ids.filter(|id| *id >= 0).collect() } else { Vec::new() }
+/// Row ids of the posts whose bodies [`publish`] needs: those of feeds that are
+/// not as they were.
+pub fn shown(masthead: &Masthead, catalogue: &Catalogue, before: &Before) -> Vec<i64> {
+    let mut items = HashSet::new();
+    for shelf in &catalogue.shelves {
+        let pages = Pages::of(&shelf.items, &catalogue.items, masthead.items);
+        let whole = forms(masthead, shelf).into_iter().filter(|form| form.full_text);
+        let all = whole.flat_map(|form| FORMATS.iter().map(move |format| (form, format)));
+        let is_new =
+            |(form, format)| Made::of(masthead, (shelf, form, format), (&pages, catalogue), before).old.is_none();
+        if all.into_iter().any(is_new) {
+            items.extend(pages.current);
+        }
+    }
+    items.into_iter().map(|item| catalogue.items[item].id).filter(|id| *id >= 0).collect()
+}
+
+/// What a feed is made of, and the feed itself where that was made before.
+struct Made<'b> {
+    path: String,
+    address: String,
+    id: String,
+    of: u64,
+    old: Option<&'b Asset>,
+}
+
+impl<'b> Made<'b> {
+    fn of(
+        masthead: &Masthead,
+        (shelf, form, format): (&Shelf, Form, &Format),
+        (pages, catalogue): (&Pages, &Catalogue),
+        before: &'b Before,
+    ) -> Self {
+        let path = format!("{}{}/{}", shelf.folder, form.below, format.file);
+        let address = address(&format!("{}{path}", masthead.base()));
+        let id = before.feed_id(&path, &address);
+        let said: Vec<u64> = pages.current.iter().map(|&item| catalogue.marks[item]).collect();
+        let of = hash_of((masthead, shelf.kind, &shelf.name, form, &id, said, pages.archive.len()));
+        let old = before.assets.get(&path).filter(|old| old.made_of == of);
+        Self { path, address, id, of, old }
+    }
 }
 
 /// Every published file: `/feed.xml`, `/atom.xml`, `/feed.json` of the site, the
@@ -144,14 +178,15 @@ pub fn publish(
 
 /// The feeds of every shelf, made on all processors.
 fn feeds(masthead: &Masthead, catalogue: &Catalogue, before: &Before) -> Result<Vec<(String, Asset)>, RenderError> {
-    let marks: Vec<u64> = catalogue.items.iter().map(hash_of).collect();
     let made = |shelf: &Shelf| -> Result<Vec<(String, Asset)>, RenderError> {
         let pages = Pages::of(&shelf.items, &catalogue.items, masthead.items);
         let posts: Vec<&Post> = pages.current.iter().map(|&item| &catalogue.items[item]).collect();
-        let said: Vec<u64> = pages.current.iter().map(|&item| marks[item]).collect();
         let all = forms(masthead, shelf).into_iter().flat_map(|form| FORMATS.iter().map(move |format| (form, format)));
-        all.map(|(form, format)| feed(masthead, (shelf, form, format), (&posts, &said, pages.archive.len()), before))
-            .collect()
+        all.map(|(form, format)| {
+            let made = Made::of(masthead, (shelf, form, format), (&pages, catalogue), before);
+            feed(masthead, (shelf, form, format), (&posts, pages.archive.len()), (made, before))
+        })
+        .collect()
     };
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(4);
     // In turn, because the largest stand together.
@@ -169,29 +204,20 @@ fn feeds(masthead: &Masthead, catalogue: &Catalogue, before: &Before) -> Result<
     Ok(in_order.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
-/// Two things with the same number are the same, as far as this run goes.
-fn hash_of(thing: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    thing.hash(&mut hasher);
-    hasher.finish()
-}
-
 /// One feed in one format: as it was where all it is made of is as it was.
 fn feed(
     masthead: &Masthead,
     (shelf, form, format): (&Shelf, Form, &Format),
-    (posts, said, archive): (&[&Post], &[u64], usize),
-    before: &Before,
+    (posts, archive): (&[&Post], usize),
+    (made, before): (Made<'_>, &Before),
 ) -> Result<(String, Asset), RenderError> {
-    let folder = format!("{}{}", shelf.folder, form.below);
-    let path = format!("{folder}/{}", format.file);
-    let mut channel = channel(masthead, shelf, form, posts);
-    channel.feed_url = address(&format!("{}{path}", masthead.base()));
-    channel.id = before.feed_id(&path, &channel.feed_url);
-    let made_of = hash_of((masthead, shelf.kind, &shelf.name, form, &channel.id, said, archive));
-    if let Some(old) = before.assets.get(&path).filter(|old| old.made_of == made_of) {
-        return Ok((path, old.clone()));
+    if let Some(old) = made.old {
+        return Ok((made.path, old.clone()));
     }
+    let (path, folder) = (made.path, format!("{}{}", shelf.folder, form.below));
+    let mut channel = channel(masthead, shelf, form, posts);
+    channel.feed_url = made.address;
+    channel.id = made.id;
     channel.hubs.clone_from(&masthead.hubs);
     if archive > 0 {
         channel.place.previous = Some(page_address(masthead, &folder, archive, format));
@@ -201,7 +227,7 @@ fn feed(
     let mut asset = before.following(&path, format.media_type, body, modified);
     asset.links = link_header(&channel);
     asset.feed_id = channel.id;
-    asset.made_of = made_of;
+    asset.made_of = made.of;
     Ok((path, asset))
 }
 

@@ -83,6 +83,21 @@ impl Store {
         rows.iter().map(|row| Ok((row.try_get("post_id")?, row.try_get("html")?))).collect()
     }
 
+    /// A number for every post, by row id, that is another one whenever anything
+    /// of it was written, its body included.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn revisions(&self) -> Result<HashMap<i64, i64>> {
+        // One row of all, as of the files.
+        let row = sqlx::query("SELECT json_group_array(json_array(id, revision)) FROM posts WHERE seq IS NOT NULL")
+            .fetch_one(&self.db.reader)
+            .await?;
+        let all: Vec<(i64, i64)> =
+            serde_json::from_str(row.try_get(0)?).map_err(|error| StoreError::Value(error.to_string()))?;
+        Ok(all.into_iter().collect())
+    }
+
     /// Changes whenever the set of public posts or one of them does, time
     /// passing included: what tells the publisher that there is work. Asked
     /// every second, so it looks at no post but the next that time will change.

@@ -59,7 +59,7 @@ pub(super) async fn write_entry(
         "UPDATE posts SET path = $2, content_hash = $3, title = $4, slug = $5, url = $6, dated = $7,
             author_updated = $8, expires = $9, draft = $10, summary = $11, language = $12, words = $13,
             access = $14, reach = $20, mail_subject = $21, file_size = $15, file_modified = $16, rendered_by = $19,
-            removed = NULL,
+            removed = NULL, revision = (SELECT COALESCE(MAX(changes), 0) + 1 FROM baselines),
             edited = CASE WHEN seq IS NULL THEN edited ELSE COALESCE($17, edited) END,
             identity = CASE WHEN EXISTS (SELECT 1 FROM posts o WHERE o.identity = $1 AND o.id <> $18)
                 THEN identity ELSE $1 END

@@ -21,11 +21,12 @@ pub async fn step(ctx: &Context, published: &mut String, now: Timestamp) -> anyh
     }
     let masthead = ctx.masthead();
     let mut catalogue = ctx.catalogue(now).await?;
+    catalogue.revise(&ctx.store.revisions().await?);
     let count = catalogue.items.len();
-    let shown = feeds::shown(&masthead, &catalogue);
-    fill(ctx, &mut catalogue, &shown).await?;
     let stamps: HashMap<String, Stamp> = ctx.store.published().await?.into_iter().map(to_stamp).collect();
     let before = Before { assets: ctx.site.all(), stamps, now };
+    let shown = feeds::shown(&masthead, &catalogue, &before);
+    fill(ctx, &mut catalogue, &shown).await?;
     let (files, before) = tokio::task::spawn_blocking(move || {
         feeds::publish(&masthead, &catalogue, &before).map(|files| (files, before))
     })

@@ -44,3 +44,21 @@ async fn feeds_follow_what_time_alone_makes_public_and_ends() {
     assert!(!shows(&mut published).await);
     office.close().await;
 }
+
+#[tokio::test]
+async fn a_feed_follows_a_post_whose_file_is_as_it_was_and_whose_links_lead_elsewhere_now() {
+    let office = Office::open(Script::new()).await;
+    office.post("target");
+    office.write("source.md", "title: Source\ndate: 2026-05-10", "See [there](target.md).");
+    let mut published = String::new();
+    let shows = async |published: &mut String, words: &str| {
+        office.look().await;
+        publish::step(&office.ctx, published, office.ctx.now()).await.unwrap();
+        let feed = office.ctx.site.get("/feed.xml").unwrap();
+        String::from_utf8(feed.body.to_vec()).unwrap().contains(words)
+    };
+    assert!(shows(&mut published, "/target/\">there").await);
+    office.write("target.md", "title: About target\ndate: 2026-05-10\nslug: moved", "Elsewhere.");
+    assert!(shows(&mut published, "/moved/\">there").await);
+    office.close().await;
+}
