@@ -278,7 +278,8 @@ impl Office {
         tend::step(&self.ctx, self.ctx.now()).await.unwrap();
     }
 
-    /// Looks again and again, the engine being woken each time, until something is so; panics after 30 s.
+    /// Looks again and again, the engine being woken each time, until something is so; panics after two minutes,
+    /// which no machine is too busy for: what hangs hangs for ever.
     pub async fn until(&self, what: &str, is_so: impl AsyncFn() -> bool) {
         let wait = async {
             let mut looks = tokio::time::interval(Duration::from_millis(5));
@@ -290,7 +291,7 @@ impl Office {
                 looks.tick().await;
             }
         };
-        let came = tokio::time::timeout(Duration::from_secs(30), wait).await;
+        let came = tokio::time::timeout(Duration::from_secs(120), wait).await;
         assert!(came.is_ok(), "waited in vain until {what}: {:#?}", self.books.deliveries().await);
     }
 
