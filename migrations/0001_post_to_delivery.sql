@@ -261,6 +261,13 @@ CREATE TABLE consents (
 CREATE INDEX consents_by_import ON consents (import_id) WHERE import_id IS NOT NULL;
 CREATE INDEX consents_by_subscription ON consents (subscription_id);
 
+-- What a list brought of addresses that must not be mailed, to be taken back with it.
+CREATE TABLE import_suppressions (
+    import_id   BIGINT NOT NULL REFERENCES imports (id),
+    address_key TEXT   NOT NULL,
+    PRIMARY KEY (import_id, address_key)
+);
+
 -- Addresses that must not be mailed, whatever their subscriptions say.
 CREATE TABLE suppressions (
     address_key TEXT   PRIMARY KEY,

@@ -117,6 +117,8 @@ pub enum ConsentAct {
     Returned,
     /// Took a new address.
     Moved,
+    /// Changed how often, of what or from when on.
+    Chose,
 }
 
 impl ConsentAct {
@@ -129,6 +131,7 @@ impl ConsentAct {
             Self::Unsubscribed => "unsubscribed",
             Self::Returned => "returned",
             Self::Moved => "moved",
+            Self::Chose => "chose",
         }
     }
 }

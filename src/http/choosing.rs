@@ -9,7 +9,7 @@ use super::answer::{Answer, Failure, page};
 use super::intake::Intake;
 use super::leaving::{left, open_both};
 use super::{Shared, Web, private};
-use crate::domain::subscription::{Status, Subscription};
+use crate::domain::subscription::{Consent, ConsentAct, Status, Subscription};
 use crate::domain::token::Purpose;
 use crate::domain::{Newsletter, Timestamp};
 use crate::feeds::Kind;
@@ -74,7 +74,13 @@ pub async fn save(State(web): State<Shared>, Path(token): Path<String>, intake: 
         None => subscription.language.clone(),
     };
     let chosen = Choices { cadence, language, topics, paused_until };
-    let saved = web.ctx.store.choose(subscription.id, &chosen).await?;
+    let consent = Consent {
+        act: ConsentAct::Chose,
+        source: "form".to_owned(),
+        words: web.site().cadence(newsletter, cadence.unwrap_or(subscription.cadence)),
+        network: intake.client().map(|client| client.to_string()),
+    };
+    let saved = web.ctx.store.choose(subscription.id, &chosen, &consent, web.ctx.now()).await?;
     let saved = saved.filter(|saved| saved.status == Status::Active).ok_or(Failure::GONE)?;
     choices(&web, &saved, newsletter, &token, Said::Saved).await
 }

@@ -59,7 +59,8 @@ macro_rules! subscriptions {
 }
 
 /// Everything else of the subscribers `$1` with the address keys `$2`.
-const FORGET: [&str; 8] = [
+const FORGET: [&str; 9] = [
+    "DELETE FROM import_suppressions WHERE address_key IN (SELECT value FROM json_each($2))",
     concat!("DELETE FROM consents WHERE subscription_id IN (", subscriptions!(), ")"),
     concat!("DELETE FROM subscription_topics WHERE subscription_id IN (", subscriptions!(), ")"),
     concat!("DELETE FROM private_feeds WHERE subscription_id IN (", subscriptions!(), ")"),

@@ -37,6 +37,8 @@ pub struct Added {
     pub unsubscribed: u64,
     /// Left alone because their address must not be mailed.
     pub suppressed: u64,
+    /// Addresses that must not be mailed from now on, by the list.
+    pub barred: u64,
 }
 
 /// An import under way: nothing of it is there before [`Import::commit`], and
@@ -187,7 +189,48 @@ const PROVE_NEW: &str = concat!(
     ")"
 );
 
+/// Those of the rows `$1`, address key and reason, whose readers have not said
+/// themselves, here, that they want mail.
+macro_rules! unwanted {
+    () => {
+        "SELECT DISTINCT n.value ->> 0 AS address_key, n.value ->> 1 AS reason FROM json_each($1) n
+         WHERE NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_key = n.value ->> 0)
+            AND NOT EXISTS (SELECT 1 FROM subscribers r JOIN subscriptions s ON s.subscriber_id = r.id
+                WHERE r.address_key = n.value ->> 0 AND s.status = 'active' AND s.confirmed IS NOT NULL)"
+    };
+}
+
+const NOTE_BARRED: &str = concat!(
+    "INSERT INTO import_suppressions (import_id, address_key) SELECT $2, u.address_key FROM (",
+    unwanted!(),
+    ") u WHERE true ON CONFLICT DO NOTHING"
+);
+
+const BAR: &str = concat!(
+    "INSERT INTO suppressions (address_key, reason, detail, created) SELECT u.address_key, u.reason, $2, $3 FROM (",
+    unwanted!(),
+    ") u WHERE true ON CONFLICT DO NOTHING"
+);
+
 impl Import {
+    /// Bars addresses, each for its reason, that bounced or complained where
+    /// the list comes from. Whoever confirmed here themselves is not barred by
+    /// an old list, and whoever was barred before stays so for the reason then.
+    ///
+    /// # Errors
+    /// Those of the engine; the whole import fails then.
+    pub async fn bar(&mut self, rows: &[(Address, &'static str)], detail: &str) -> Result<()> {
+        let known = rows.iter().filter(|(address, _)| !self.forgotten.knows(address));
+        let rows: Vec<_> = known.map(|(address, reason)| (address.key(), reason)).collect();
+        let rows = serde_json::to_string(&rows).map_err(|error| StoreError::Value(error.to_string()))?;
+        if let Some(id) = self.id {
+            sqlx::query(NOTE_BARRED).bind(&rows).bind(id).execute(&mut *self.tx).await?;
+        }
+        let barred = sqlx::query(BAR).bind(&rows).bind(detail).bind(self.now.0).execute(&mut *self.tx).await?;
+        self.sum.barred += barred.rows_affected();
+        Ok(())
+    }
+
     /// Enters more rows, all with the same proof. Whoever is there already
     /// stays as they are, but that who is pending becomes active when the
     /// operator vouches for them, and who left elsewhere leaves here unless

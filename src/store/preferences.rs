@@ -1,7 +1,8 @@
 //! What a reader may change of a subscription without ending it.
 
+use super::subscriptions::record_consent;
 use super::{Result, Store, StoreError};
-use crate::domain::subscription::Subscription;
+use crate::domain::subscription::{Consent, Subscription};
 use crate::domain::{Cadence, Timestamp};
 
 /// What a reader chose.
@@ -33,13 +34,29 @@ impl Store {
         self.subscription(id).await
     }
 
+    /// Notes that a reader chose something: that they know of their subscription.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn note_choice(&self, id: i64, consent: &Consent, now: Timestamp) -> Result<()> {
+        let mut tx = self.begin().await?;
+        record_consent(&mut tx, id, consent, now).await?;
+        self.commit(tx).await
+    }
+
     /// Keeps what the reader of an active subscription chose; `covered_until`
     /// stays, so what appears during a pause comes after it. Any other
     /// subscription stays as it is.
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn choose(&self, id: i64, choices: &Choices) -> Result<Option<Subscription>> {
+    pub async fn choose(
+        &self,
+        id: i64,
+        choices: &Choices,
+        consent: &Consent,
+        now: Timestamp,
+    ) -> Result<Option<Subscription>> {
         let topics = serde_json::to_string(&choices.topics).map_err(|error| StoreError::Value(error.to_string()))?;
         let mut tx = self.begin().await?;
         let changed = sqlx::query(
@@ -53,6 +70,7 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         if changed.rows_affected() > 0 {
+            record_consent(&mut tx, id, consent, now).await?;
             sqlx::query("DELETE FROM subscription_topics WHERE subscription_id = $1")
                 .bind(id)
                 .execute(&mut *tx)

@@ -138,6 +138,30 @@ fn an_export_of_another_program_is_understood_and_who_left_there_stays_out_of_ev
 }
 
 #[test]
+fn what_bounced_or_complained_elsewhere_is_never_mailed_from_here_until_the_list_is_taken_back() {
+    let folder = with_list(
+        "email,status\nann@a.test,subscribed\nbob@a.test,cleaned\ncyd@a.test,complained\ndan@a.test,blocklisted\n",
+    );
+    let shown = import(folder.path(), &["-n"]);
+    for reason in ["hard bounce", "complaint", "by hand"] {
+        let expected = format!("1 row is of addresses that must not be mailed ({reason})");
+        assert!(shown.out.contains(&expected), "{}", shown.out);
+    }
+    let imported = import(folder.path(), &["--consent-source", "Mailchimp"]);
+    assert!(imported.out.contains("3 addresses that bounced or complained elsewhere"), "{}", imported.out);
+    assert_eq!(listed(folder.path(), &[]), ["ann@a.test posts active weekly"]);
+    let why = run(folder.path(), &["why", "bob@a.test"]).out;
+    assert!(why.contains("hard bounce: by list.csv"), "{why}");
+    fs::write(folder.path().join("more.csv"), "bob@a.test\ncyd@a.test\n").unwrap();
+    let again = run(folder.path(), &["subscribers", "import", "more.csv", "--consent-source", "another"]);
+    assert!(again.out.contains("Imported 0 into posts") && again.out.contains("2 must not be mailed"), "{}", again.out);
+    run(folder.path(), &["subscribers", "undo"]);
+    run(folder.path(), &["subscribers", "undo"]);
+    let free = run(folder.path(), &["subscribers", "import", "more.csv", "--consent-source", "another"]);
+    assert!(free.out.contains("Imported 2 into posts"), "{}", free.out);
+}
+
+#[test]
 fn the_last_import_is_taken_back() {
     let folder = with_list(GOOD);
     assert_eq!(run(folder.path(), &["subscribers", "undo"]).code, 3);
@@ -146,7 +170,7 @@ fn the_last_import_is_taken_back() {
     assert!(run(folder.path(), &["subscribers", "undo", "-n"]).out.contains("the import of list.csv into posts"));
     assert_eq!(listed(folder.path(), &[]).len(), 2);
     let undone = run(folder.path(), &["subscribers", "undo"]);
-    assert!(undone.out.contains("1 is forgotten, 0 are unsubscribed"), "{}{}", undone.out, undone.err);
+    assert!(undone.out.contains("1 is forgotten, 0 are pending"), "{}{}", undone.out, undone.err);
     assert_eq!(listed(folder.path(), &[]), ["joe@a.test posts active weekly"]);
     assert_eq!(run(folder.path(), &["subscribers", "undo"]).code, 3);
 }

@@ -1,6 +1,7 @@
 //! Who is owed what: cadences, newsletters, topics, and readers who come, change and rest.
 
 use postroom::domain::Cadence;
+use postroom::domain::subscription::{Consent, ConsentAct};
 use postroom::domain::time::Span;
 use postroom::store::Choices;
 use postroom::tasks::compose::Sealed;
@@ -203,7 +204,8 @@ async fn speak(office: &Office, name: &str, language: &str) {
         topics: Vec::new(),
         paused_until: None,
     };
-    office.ctx.store.choose(subscription.id, &choices).await.unwrap();
+    let consent = Consent { act: ConsentAct::Chose, source: "form".into(), words: language.into(), network: None };
+    office.ctx.store.choose(subscription.id, &choices, &consent, office.ctx.now()).await.unwrap();
 }
 
 #[tokio::test]

@@ -20,13 +20,15 @@ pub enum Role {
     Disabled,
     /// Something when they left.
     Left,
+    /// Something when their address bounced.
+    Bounced,
     /// Since when.
     Since,
 }
 
 /// Names of columns in lower case without signs, as [`plain`] makes them, the
 /// better one of a role first.
-const NAMES: [(Role, &[&str]); 7] = [
+const NAMES: [(Role, &[&str]); 8] = [
     (
         Role::Address,
         &[
@@ -48,7 +50,8 @@ const NAMES: [(Role, &[&str]); 7] = [
     (Role::Status, &["status", "subscriptionstatus", "subscriberstatus", "subscribertype", "emailsubscription"]),
     (Role::Wanted, &["subscribedtoemails"]),
     (Role::Disabled, &["emaildisabled"]),
-    (Role::Left, &["unsubtime", "cleantime", "unsubscriptiondate", "unsubscribed", "unsubscribedat", "deletedat"]),
+    (Role::Left, &["unsubtime", "unsubscriptiondate", "unsubscribed", "unsubscribedat", "deletedat"]),
+    (Role::Bounced, &["cleantime"]),
     (
         Role::Since,
         &[
@@ -125,6 +128,14 @@ const STATUSES: [(Status, &[&str]); 3] = [
     ),
 ];
 
+/// Words that tell more than that somebody left: their address must not be
+/// mailed by anybody, and why, in the words of suppressions.
+const BARRED: [(&str, &[&str]); 3] = [
+    ("hard bounce", &["cleaned", "bounced", "undeliverable"]),
+    ("complaint", &["complained", "spam", "spammy"]),
+    ("by hand", &["blocked", "blocklisted", "blacklisted"]),
+];
+
 /// Which column holds what, counted from 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns {
@@ -189,6 +200,12 @@ pub fn bare(cell: &str) -> &str {
 pub fn status(word: &str) -> Option<Status> {
     let word = plain(word);
     STATUSES.iter().find(|(_, words)| words.contains(&word.as_str())).map(|(status, _)| *status)
+}
+
+/// Why a word says that an address must not be mailed; `None` when it does not.
+pub fn barred(word: &str) -> Option<&'static str> {
+    let word = plain(word);
+    BARRED.iter().find(|(_, words)| words.contains(&word.as_str())).map(|(reason, _)| *reason)
 }
 
 /// The yes or no of a cell; `None` when it is empty or neither.

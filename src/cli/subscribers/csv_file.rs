@@ -28,6 +28,8 @@ pub struct Row {
     pub cadence: Option<Cadence>,
     /// Whether: who left elsewhere stays out here too.
     pub status: Option<Status>,
+    /// Why it must not be mailed by anybody, when the row says so.
+    pub barred: Option<&'static str>,
     /// Since when, when the row says so.
     pub since: Option<Timestamp>,
 }
@@ -114,12 +116,14 @@ impl<'a> Rows<'a> {
                 })?),
                 None => None,
             };
+        let bounced = said(Role::Bounced)?.map(|_| "hard bounce");
+        let barred = bounced.or(said(Role::Status)?.and_then(|(_, word)| columns::barred(word)));
         let is = |role: Role, answer: bool| Ok(said(role)?.is_some_and(|(_, cell)| truth(cell) == Some(answer)));
-        if said(Role::Left)?.is_some() || is(Role::Wanted, false)? || is(Role::Disabled, true)? {
+        if barred.is_some() || said(Role::Left)?.is_some() || is(Role::Wanted, false)? || is(Role::Disabled, true)? {
             status = Some(Status::Unsubscribed);
         }
         let since = said(Role::Since)?.and_then(|(_, cell)| instant(cell, self.now));
-        Ok(Row { line, address, cadence, status, since })
+        Ok(Row { line, address, cadence, status, barred, since })
     }
 }
 

@@ -2,6 +2,7 @@
 //! then to enter the good ones in one transaction, so that a file is imported
 //! whole or not at all without ever being in memory whole.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Cursor, IsTerminal, Read, Write};
 use std::path::Path;
@@ -32,6 +33,7 @@ const ROLES: [&str; 8] = ["abuse", "admin", "info", "mailer-daemon", "noreply", 
 struct Survey {
     good: i64,
     left_elsewhere: i64,
+    barred: BTreeMap<&'static str, i64>,
     roles: i64,
     bad: i64,
     told: Vec<BadRow>,
@@ -108,6 +110,7 @@ fn survey(source: &Source, name: &str, newsletter: &Newsletter, now: Timestamp) 
                 let reason = format!("{} does not come at this cadence", newsletter.id);
                 note(&mut survey, BadRow { line: row.line, column: column.map(|c| c + 1), reason });
             }
+            Ok(Row { barred: Some(reason), .. }) => *survey.barred.entry(reason).or_default() += 1,
             Ok(row) if row.status == Some(Status::Unsubscribed) => survey.left_elsewhere += 1,
             Ok(row) => {
                 survey.good += 1;
@@ -158,6 +161,7 @@ fn describe(columns: &Columns, survey: &Survey, out: &mut dyn Write) -> Result<(
             Role::Wanted => "whether they want mail",
             Role::Disabled => "who must get none",
             Role::Left => "who left",
+            Role::Bounced => "whose address bounced",
             Role::Since => "since when",
         };
         text.push_str(&format!(", {what} in {}", column(*index)));
@@ -166,6 +170,13 @@ fn describe(columns: &Columns, survey: &Survey, out: &mut dyn Write) -> Result<(
     if survey.left_elsewhere > 0 {
         let left = output::counted(survey.left_elsewhere, "row is", "rows are");
         writeln!(out, "{left} of people who left there: kept as unsubscribed, so that no other list brings them in")?;
+    }
+    for (reason, count) in &survey.barred {
+        let rows = output::counted(*count, "row is", "rows are");
+        writeln!(
+            out,
+            "{rows} of addresses that must not be mailed ({reason}): kept as such, whatever another list says"
+        )?;
     }
     if survey.roles > 0 {
         let roles = output::counted(survey.roles, "address is of a function", "addresses are of functions");
@@ -192,8 +203,17 @@ async fn enter(
     let mut batches =
         [(None, vouched), (Some(Status::Pending), consent(None, "import").1), (Some(Status::Unsubscribed), left)]
             .map(|(own, consent)| (own, consent, Vec::with_capacity(BATCH)));
+    let (mut barred, detail) = (Vec::with_capacity(BATCH), format!("by {name}"));
     while let Some(row) = rows.next() {
-        let Ok(Row { address, cadence: own, status: stands, since, .. }) = row else { continue };
+        let Ok(Row { address, cadence: own, status: stands, since, barred: why, .. }) = row else { continue };
+        if let Some(reason) = why {
+            barred.push((address, reason));
+            if barred.len() >= BATCH {
+                import.bar(&barred, &detail).await?;
+                barred.clear();
+            }
+            continue;
+        }
         if own.is_some_and(|cadence| !newsletter.cadences.contains(&cadence)) {
             continue;
         }
@@ -210,6 +230,7 @@ async fn enter(
     for (_, consent, batch) in &batches {
         import.add(batch, consent).await?;
     }
+    import.bar(&barred, &detail).await?;
     bar.finish_and_clear();
     Ok(import.commit().await?)
 }
@@ -238,7 +259,11 @@ fn tell(
             output::counted(i64::try_from(added.left).unwrap_or(i64::MAX), "is kept", "are kept")
         )?;
     }
-    if added.added + added.left + added.vouched > 0 {
+    if added.barred > 0 {
+        let barred = output::counted(i64::try_from(added.barred).unwrap_or(i64::MAX), "address", "addresses");
+        writeln!(out, "{barred} that bounced or complained elsewhere must not be mailed from now on")?;
+    }
+    if added.added + added.left + added.vouched + added.barred > 0 {
         writeln!(out, "To take it back: postroom subscribers undo")?;
     }
     if added.vouched > 0 {

@@ -24,10 +24,10 @@ pub async fn run(desk: &Desk, dry_run: bool, out: &mut dyn Write) -> Result<(), 
     writeln!(out, "Took back {what}")?;
     writeln!(
         out,
-        "{} forgotten, {} unsubscribed because mail has gone to them, {} pending as before",
+        "{} forgotten, {} pending because mail has gone to them, {} as before",
         count(undone.removed, "is", "are"),
         count(undone.ended, "is", "are"),
-        count(undone.pending, "is", "are")
+        count(undone.restored, "is", "are")
     )?;
     Ok(())
 }
