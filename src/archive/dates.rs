@@ -40,6 +40,16 @@ pub(super) fn as_written(text: &str) -> Option<NaiveDateTime> {
     NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?.and_hms_opt(hour, minute, second)
 }
 
+/// Whether a text is a timestamp of YAML 1.1 without a zone: `2024-05-31 9:00:00`.
+pub(super) fn is_to_the_second(text: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let is_of = |text: &str, mark| text.split(mark).count() == 3 && text.split(mark).all(is_number);
+    let parts: Vec<&str> = text.split(['T', 't', ' ', '\t']).filter(|part| !part.is_empty()).collect();
+    let [day, time] = parts[..] else { return false };
+    let time = time.split_once('.').map_or(time, |(time, _)| time);
+    is_of(day, '-') && day.find('-') == Some(4) && is_of(time, ':')
+}
+
 /// Midnight at the beginning of a day.
 pub(super) fn midnight(day: NaiveDate, zone: Tz) -> Timestamp {
     on_the_clock(day.and_time(NaiveTime::MIN), zone)

@@ -58,6 +58,9 @@ pub(super) struct Habits {
     pub own: Option<&'static str>,
     /// Whether a day is the one the author wrote, whatever its zone, as in Hugo.
     pub is_as_written: bool,
+    /// Whether a time to the second that is not in quotes is in UTC where it
+    /// names no zone, as YAML 1.1 has it and Jekyll goes by.
+    pub has_yaml_times: bool,
 }
 
 impl Default for Habits {
@@ -69,6 +72,7 @@ impl Default for Habits {
             blanks_part: false,
             own: None,
             is_as_written: false,
+            has_yaml_times: false,
         }
     }
 }
@@ -177,7 +181,9 @@ impl<'a> Reader<'a> {
 
     fn date_in(&self, key: &str, value: &Value) -> Result<Timestamp, Flaw> {
         let text = word(value).ok_or_else(|| format!("`{key}` must be a date, not {}", kind(value)));
-        let date = text.and_then(|text| dates::parse(&text, self.zone));
+        let is_utc =
+            |text: &str| self.habits.has_yaml_times && dates::is_to_the_second(text) && !self.matter.is_quoted(key);
+        let date = text.and_then(|text| dates::parse(&text, if is_utc(&text) { Tz::UTC } else { self.zone }));
         date.map_err(|reason| self.flaw(key, reason).with_help(dates::ADVICE))
     }
 

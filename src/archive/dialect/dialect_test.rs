@@ -131,6 +131,19 @@ fn jekyll_gives_addresses_by_its_styles_and_titles_by_names() {
 }
 
 #[test]
+fn jekyll_takes_a_time_to_the_second_without_a_zone_for_utc_unless_it_is_quoted() {
+    let blog = Blog::new(&[
+        ("_config.yml", "title: T\nurl: https://example.org\ntimezone: America/Los_Angeles\npermalink: date\n"),
+        ("_posts/2024-01-01-a.md", &post("title: A\ndate: 2024-05-31 02:00:00")),
+        ("_posts/2024-01-01-b.md", &post("title: B\ndate: '2024-05-31 02:00:00'")),
+        ("_posts/2024-01-01-c.md", &post("title: C\ndate: 2024-05-31 02:00")),
+        ("_posts/2024-01-01-d.md", &post("title: D\ndate: 2024-05-31")),
+    ]);
+    let days = ["30/a", "31/b", "31/c", "31/d"];
+    assert_eq!(blog.addresses(""), days.map(|day| format!("/2024/05/{day}.html")));
+}
+
+#[test]
 fn jekylls_defaults_fill_what_posts_leave_out() {
     let blog = Blog::new(&[
         (

@@ -75,7 +75,7 @@ impl Dialect for Jekyll {
     }
 
     fn habits(&self, _: &Site) -> Habits {
-        Habits { address: &["permalink"], blanks_part: true, ..Habits::default() }
+        Habits { address: &["permalink"], blanks_part: true, has_yaml_times: true, ..Habits::default() }
     }
 
     fn title(&self, name: &Name) -> Option<String> {

@@ -88,6 +88,13 @@ impl Matter {
         self.lines_of(key).next()
     }
 
+    /// Whether the value of a key stands in quotes.
+    pub fn is_quoted(&self, key: &str) -> bool {
+        let at = self.line_of(key).and_then(|line| self.source.lines().nth((line - self.first_line) as usize));
+        let value = at.and_then(|line| line.split_once(':'));
+        value.is_some_and(|(_, value)| value.trim_start().starts_with(['"', '\'']))
+    }
+
     fn lines_of(&self, key: &str) -> impl Iterator<Item = u32> {
         let stands_in = move |line: &str| {
             let line = line.trim_start_matches(['"', '\'', '{', ' ', '\t']);
