@@ -70,7 +70,7 @@ async fn one_press_on_the_page_of_an_expired_link_mails_a_new_one_and_says_the_s
         let page = house.get(link).await;
         assert!(page.status == 410 && !page.body.contains("example.com"), "no address is shown: {}", page.body);
         for _ in 0..2 {
-            let started = std::time::Instant::now();
+            let started = tokio::time::Instant::now();
             let sent = house.post(&format!("{link}/again"), "").await;
             assert!(started.elapsed().as_millis() >= 100, "in even time, whether there was anything to write or not");
             answers.push((sent.status, sent.header("location").to_owned(), sent.body.clone(), sent.headers.len()));
