@@ -133,6 +133,8 @@ mod tests {
             headers.append("x-forwarded-for", HeaderValue::from_str(value).unwrap());
         }
         let http = Http {
+            tries_per_network: 20,
+            tries: 720,
             listen: "127.0.0.1:0".parse().unwrap(),
             public_url: String::new(),
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap(), "fd00::1".parse().unwrap()],

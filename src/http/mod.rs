@@ -161,12 +161,12 @@ impl Web {
         let languages = ctx.languages();
         let scripts = languages.iter().map(|(tag, _)| script(ctx.choice_of_language(tag))).collect();
         let site_origin = Url::parse(&ctx.settings.site.url).map(|url| url.origin().ascii_serialization());
+        let tries = (ctx.settings.http.tries_per_network, ctx.settings.http.tries);
         Self {
             ctx,
-            // Twenty tries an hour: a household or an office signing up, not a machine.
-            tries: limit::Limiter::new(20, Span::minutes(3)),
-            // All networks together: far more than a good day brings, and what a mail server bears.
-            all_tries: limit::Limiter::new(600, Span::seconds(5)),
+            tries: an_hour(tries.0, tries.0),
+            // A burst of less than an hour's, so that a flood is slower than a rush.
+            all_tries: an_hour(tries.1 - tries.1 / 6, tries.1),
             aliases: aliases::Aliases::default(),
             // A reader asks once an hour or less; a service that reads for a whole city, for every
             // feed of the site, stays far below. Once a second, on and on, is a mistake.
@@ -250,6 +250,11 @@ impl Web {
         let issued = subscription.link_time(self.ctx.now());
         self.ctx.keys.seal(purpose, Token { subscription: subscription.id, issued })
     }
+}
+
+/// So many at once, and so many an hour.
+fn an_hour(burst: i64, tries: i64) -> limit::Limiter {
+    limit::Limiter::new(burst, Span(Span::hours(1).0 / tries))
 }
 
 /// What search engines may follow: everything but readers' own links.

@@ -111,6 +111,10 @@ pub struct Http {
     pub public_url: String,
     /// Proxies that are believed about whom they speak for; this machine always is.
     pub trusted_proxies: Vec<Network>,
+    /// Tries at the forms an hour from one network.
+    pub tries_per_network: i64,
+    /// The same from all networks together.
+    pub tries: i64,
 }
 
 impl Http {

@@ -119,7 +119,15 @@ fn http(reader: &Reader<'_>) -> Option<Http> {
             "name it in http.trusted_proxies, or listen on 127.0.0.1 behind a web server on this machine",
         );
     }
-    Some(Http { listen: listen?, public_url: public_url?, trusted_proxies: proxies? })
+    let per_network = section.need("tries_per_network", |raw| raw.whole(1..=1_000_000));
+    let tries = section.need("tries", |raw| raw.whole(1..=1_000_000));
+    Some(Http {
+        listen: listen?,
+        public_url: public_url?,
+        trusted_proxies: proxies?,
+        tries_per_network: i64::try_from(per_network?).ok()?,
+        tries: tries?,
+    })
 }
 
 fn database(reader: &Reader<'_>) -> Option<Database> {
