@@ -318,6 +318,10 @@ pub(super) fn date(fields: &Fields, name: &Name, set: Setting<'_>) -> Result<Tim
         if fields.title.is_none() {
             return No::Stranger(Flaw::new("no title and no date, not a post"));
         }
+        if set.site.dialect.has_undated_pages() {
+            let help = "give it a `date` if it is meant to be a post";
+            return No::Stranger(Flaw::new("a page of the site, not a post: it has no date").with_help(help));
+        }
         let help = "give it a `date`, or a name like 2024-05-31-title.md; exclude it if it is not a post";
         No::Broken(Flaw::new("no date, in the front matter or in the file's name").with_help(help))
     })

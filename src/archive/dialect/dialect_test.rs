@@ -294,6 +294,53 @@ fn astro_finds_the_page_that_shows_a_collection() {
 }
 
 #[test]
+fn astros_collections_may_lie_anywhere_and_their_pages_ask_a_helper() {
+    let blog = Blog::new(&[
+        (
+            "astro.config.ts",
+            "import { siteConfig } from './src/site.config';\nexport default defineConfig({ site: siteConfig.url });\n",
+        ),
+        (
+            "src/site.config.ts",
+            "export const siteConfig: SiteConfig = {\n url: 'https://example.org/', title: 'T', lang: 'en-GB' };\n",
+        ),
+        (
+            "src/content.config.ts",
+            "const post = defineCollection({ loader: glob({ base: './words/essays', pattern: '**/*.md' }) });\nexport const collections = { post };\n",
+        ),
+        ("src/pages/posts/[...slug].astro", "---\nconst all = await getAllPosts();\n---\n"),
+        ("words/essays/A b.md", &post("title: A\npublishDate: 2024-05-31")),
+    ]);
+    assert_eq!(blog.addresses("words/essays"), ["/posts/a-b/"]);
+    let about = blog.about("words/essays").1;
+    assert_eq!((about["site.title"].as_str(), about["site.url"].as_str()), ("T", "https://example.org"));
+}
+
+#[test]
+fn an_undated_page_among_posts_is_told_and_no_fault() {
+    for (config, text) in
+        [("hugo.toml", "baseURL = 'https://blog.test'"), ("config.toml", "base_url = 'https://blog.test'")]
+    {
+        let zola_or_hugo = "+++\ntitle = 'About'\n+++\nx";
+        let dated = "+++\ntitle = 'P'\ndate = 2024-05-31\n+++\nx";
+        let blog = Blog::new(&[(config, text), ("content/about.md", zola_or_hugo), ("content/p.md", dated)]);
+        let scan = blog.try_scan("content").unwrap();
+        assert_eq!((scan.read.len(), scan.faults.len(), scan.warnings.len()), (1, 0, 1), "{config}");
+    }
+}
+
+#[test]
+fn pelicans_articles_may_lie_beside_its_settings() {
+    let files =
+        [("pelicanconf.py", "SITEURL = u'https://blog.test'\n"), ("lua/a.md", "Title: A\nDate: 2024-05-31\n\nx")];
+    let blog = Blog::new(&files);
+    assert_eq!(
+        (blog.addresses(""), blog.about("").1["site.url"].as_str()),
+        (vec!["/a.html".to_owned()], "https://blog.test")
+    );
+}
+
+#[test]
 fn without_a_configuration_a_folder_is_plain_and_a_broken_one_stops_the_look() {
     let blog = Blog::new(&[("posts/2024-05-31-a.md", &post("title: A\npermalink: /x/:title"))]);
     assert_eq!(blog.addresses("posts"), ["/2024/05/a/"]);

@@ -71,6 +71,10 @@ impl Dialect for Hugo {
         bare().unwrap_or_else(|| path.to_owned())
     }
 
+    fn has_undated_pages(&self) -> bool {
+        true
+    }
+
     fn habits(&self, site: &Site) -> Habits {
         let taxonomies = site.config.table("taxonomies").iter().filter_map(|(_, value)| match value {
             Value::Text(name) => Some(name.clone()),

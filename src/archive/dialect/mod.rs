@@ -108,6 +108,11 @@ pub(super) trait Dialect: Sync {
         true
     }
 
+    /// Whether pages lie among the posts, which are told apart by their dates.
+    fn has_undated_pages(&self) -> bool {
+        false
+    }
+
     /// Topics and authors that do not stand in the fields as readers know them.
     fn complete(&self, _: &Site, _: &Place<'_>, _: &Matter, _: &mut Fields) {}
 

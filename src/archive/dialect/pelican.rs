@@ -18,7 +18,11 @@ impl Dialect for Pelican {
 
     /// What is published may differ from what is tried at home: `publishconf.py` comes first.
     fn config(&self, folder: &Path, _: &Path) -> Option<Config> {
-        let base = Config::read(folder, &["pelicanconf.py"])?;
+        let mut base = Config::read(folder, &["pelicanconf.py"])?;
+        // Whoever gives the folder on the command line, as in `pelican .`, keeps articles beside the settings.
+        if !folder.join("content").is_dir() {
+            base.fill(Config::of("", vec![("PATH".to_owned(), Value::Text(".".into()))]));
+        }
         match Config::read(folder, &["publishconf.py"]) {
             Some(mut published) => {
                 published.fill(base);

@@ -48,6 +48,10 @@ impl Dialect for Zola {
         }
     }
 
+    fn has_undated_pages(&self) -> bool {
+        true
+    }
+
     fn habits(&self, _: &Site) -> Habits {
         Habits { address: &["path"], own: Some("extra"), ..Habits::default() }
     }
