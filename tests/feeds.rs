@@ -414,7 +414,7 @@ fn a_feed_that_moves_keeps_its_id_and_tells_its_new_address_and_its_hubs() {
 }
 
 #[test]
-fn the_lists_name_every_feed_and_every_page() {
+fn the_lists_name_every_feed_and_every_page_that_is_no_copy() {
     let site = published(&masthead(), &three(), &HashMap::new());
     let (opml, sitemap) = (text(&site, "/feeds.opml"), text(&site, "/sitemap.xml"));
     for feed in
@@ -422,10 +422,21 @@ fn the_lists_name_every_feed_and_every_page() {
     {
         assert!(opml.contains(&format!("xmlUrl=\"https://news.example/letters{feed}\"")), "{opml}");
     }
-    for page in ["/", "/archive", "/posts/post-1", "/editions/7", "/topics/c-c-plus-plus"] {
+    for page in ["/", "/archive", "/editions/7", "/topics/c-c-plus-plus"] {
         assert!(sitemap.contains(&format!("<loc>https://news.example/letters{page}</loc>")), "{sitemap}");
     }
-    assert!(!sitemap.contains("/s/"), "{sitemap}");
+    assert!(!sitemap.contains("/s/") && !sitemap.contains("/posts/"), "{sitemap}");
+}
+
+#[test]
+fn a_feed_that_never_had_anything_says_since_when_there_are_feeds() {
+    let newsletters = [("none".to_owned(), "None".to_owned())];
+    let catalogue = Catalogue::of(three(), &[], &newsletters, "https://news.example");
+    let before = Before { assets: Arc::default(), stamps: HashMap::new(), now: Timestamp(0) };
+    let site: HashMap<String, Asset> = publish(&masthead(), &catalogue, &before).unwrap().into_iter().collect();
+    let first = three().iter().filter_map(|post| post.public_since).min().unwrap().rfc3339();
+    let updated = format!("<updated>{}", first.trim_end_matches('Z').trim_end_matches("+00:00"));
+    assert!(text(&site, "/editions/none/atom.xml").contains(&updated));
 }
 
 #[test]

@@ -31,7 +31,9 @@ pub fn opml(masthead: &Masthead, catalogue: &Catalogue) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// The pages of the site and when each last changed, newest posts first.
+/// The pages of the site and when each last changed, newest posts first. A copy
+/// of a post stays out: its page names the post's own address as the one to be
+/// found by (`rel=canonical`), and a sitemap lists no others.
 pub fn sitemap(masthead: &Masthead, catalogue: &Catalogue) -> Vec<u8> {
     let mut out = String::from(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n",
@@ -51,9 +53,11 @@ pub fn sitemap(masthead: &Masthead, catalogue: &Catalogue) -> Vec<u8> {
         }
     }
     let has_page = |post: &&Post| post.entry.send.reach.is_on_pages();
-    pages.extend(catalogue.items.iter().filter(has_page).map(|post| {
+    pages.extend(catalogue.items.iter().filter(has_page).filter_map(|post| {
         let folder = if post.id < 0 { "editions" } else { "posts" };
-        (format!("/{folder}/{}", post.entry.slug), Some(post.updated()))
+        let page = format!("/{folder}/{}", post.entry.slug);
+        let is_own = post.entry.url == format!("{}{page}", masthead.base());
+        (post.id < 0 || is_own).then(|| (page, Some(post.updated())))
     }));
     for (path, changed) in pages.into_iter().take(SITEMAP_LIMIT) {
         let page = attribute(&address(&format!("{}{path}", masthead.base())));

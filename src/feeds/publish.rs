@@ -178,13 +178,14 @@ pub fn publish(
 
 /// The feeds of every shelf, made on all processors.
 fn feeds(masthead: &Masthead, catalogue: &Catalogue, before: &Before) -> Result<Vec<(String, Asset)>, RenderError> {
+    let begun = begun(catalogue);
     let made = |shelf: &Shelf| -> Result<Vec<(String, Asset)>, RenderError> {
         let pages = Pages::of(&shelf.items, &catalogue.items, masthead.items);
         let posts: Vec<&Post> = pages.current.iter().map(|&item| &catalogue.items[item]).collect();
         let all = forms(masthead, shelf).into_iter().flat_map(|form| FORMATS.iter().map(move |format| (form, format)));
         all.map(|(form, format)| {
             let made = Made::of(masthead, (shelf, form, format), (&pages, catalogue), before);
-            feed(masthead, (shelf, form, format), (&posts, pages.archive.len()), (made, before))
+            feed(masthead, (shelf, form, format), (&posts, pages.archive.len(), begun), (made, before))
         })
         .collect()
     };
@@ -208,22 +209,25 @@ fn feeds(masthead: &Masthead, catalogue: &Catalogue, before: &Before) -> Result<
 fn feed(
     masthead: &Masthead,
     (shelf, form, format): (&Shelf, Form, &Format),
-    (posts, archive): (&[&Post], usize),
+    (posts, archive, begun): (&[&Post], usize, Timestamp),
     (made, before): (Made<'_>, &Before),
 ) -> Result<(String, Asset), RenderError> {
-    if let Some(old) = made.old {
+    if let Some(old) = made.old.filter(|_| !posts.is_empty()) {
         return Ok((made.path, old.clone()));
     }
     let (path, folder) = (made.path, format!("{}{}", shelf.folder, form.below));
     let mut channel = channel(masthead, shelf, form, posts);
     channel.feed_url = made.address;
     channel.id = made.id;
+    if posts.is_empty() {
+        channel.updated = begun;
+    }
     channel.hubs.clone_from(&masthead.hubs);
     if archive > 0 {
         channel.place.previous = Some(page_address(masthead, &folder, archive, format));
     }
     let body = (format.render)(&channel, posts)?;
-    let modified = posts.iter().map(|post| changed(post)).max().unwrap_or_default();
+    let modified = posts.iter().map(|post| changed(post)).max().unwrap_or(begun);
     let mut asset = before.following(&path, format.media_type, body, modified);
     asset.links = link_header(&channel);
     asset.feed_id = channel.id;
@@ -370,6 +374,13 @@ pub fn private(
     channel.for_subscribers = true;
     let modified = posts.iter().map(|post| changed(post)).max().unwrap_or_default();
     Ok(Asset::new(format.media_type, (format.render)(&channel, posts)?, modified))
+}
+
+/// Since when there are feeds at all: a feed that never had anything has been
+/// as it is since then.
+fn begun(catalogue: &Catalogue) -> Timestamp {
+    let first = catalogue.items.iter().filter_map(|post| post.public_since).min();
+    first.or_else(|| catalogue.items.iter().map(|post| post.entry.date).min()).unwrap_or_default()
 }
 
 /// When readers of the feed could first see the post as it is now. One
