@@ -125,7 +125,7 @@ fn http(reader: &Reader<'_>) -> Option<Http> {
         listen: listen?,
         public_url: public_url?,
         trusted_proxies: proxies?,
-        tries_per_network: i64::try_from(per_network?).ok()?,
+        tries_per_network: per_network?,
         tries: tries?,
     })
 }
