@@ -12,6 +12,7 @@ mod moving;
 mod own_data;
 mod private;
 mod scanners;
+mod vouched;
 
 use axum::body::Body;
 use axum::http::Request;

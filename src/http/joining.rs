@@ -253,12 +253,17 @@ pub async fn question(State(web): State<Shared>, Path(token): Path<String>, head
     let (subscription, newsletter, is_old) = open(&web, &token).await?;
     match subscription.status {
         _ if is_old => Ok(expired(&web, &subscription, &token)),
-        Status::Active => welcome(&web, &subscription, newsletter, false).await,
-        Status::Pending | Status::Unsubscribed => {
+        Status::Active if !is_unheard(&subscription) => welcome(&web, &subscription, newsletter, false).await,
+        Status::Active | Status::Pending | Status::Unsubscribed => {
             let is_known = cookies::has_asked(&web, &headers, &subscription.address);
             Ok(button(&web, &subscription, newsletter, &token, (is_known, false)))
         }
     }
+}
+
+/// Whether its reader has yet to say that they want it: it may be active by the word of the operator.
+fn is_unheard(subscription: &Subscription) -> bool {
+    subscription.status != Status::Active || subscription.confirmed.is_none()
 }
 
 /// The page with the button; in a browser that is not known with a field for the address.
@@ -283,7 +288,8 @@ pub async fn confirm(State(web): State<Shared>, Path(token): Path<String>, intak
     if is_old {
         return Ok(expired(&web, &subscription, &token));
     }
-    if subscription.status != Status::Active && !web.is_theirs(&intake, &subscription.address)? {
+    let is_new = is_unheard(&subscription);
+    if is_new && !web.is_theirs(&intake, &subscription.address)? {
         return Ok(button(&web, &subscription, newsletter, &token, (false, true)));
     }
     let consent = Consent {
@@ -297,7 +303,7 @@ pub async fn confirm(State(web): State<Shared>, Path(token): Path<String>, intak
     let active = confirmed.filter(|subscription| subscription.status == Status::Active);
     let active = active.ok_or(Failure::GONE)?;
     web.ctx.wake.outbox.notify_one();
-    welcome(&web, &active, newsletter, subscription.status != Status::Active).await
+    welcome(&web, &active, newsletter, is_new).await
 }
 
 /// The link to the preferences is for whoever confirmed just now: an old mail

@@ -160,11 +160,27 @@ const SUBSCRIBE: &str = concat!(
     " ORDER BY n.place ON CONFLICT (subscriber_id, newsletter_id) DO NOTHING"
 );
 
+/// Whether the reader of a subscription, called so in the statement, has said
+/// themselves, here, that they want it: by the button, or by an act only a reader has.
+macro_rules! heard {
+    ($subscription:literal) => {
+        concat!(
+            "(",
+            $subscription,
+            ".confirmed IS NOT NULL OR EXISTS (SELECT 1 FROM consents h WHERE h.subscription_id = ",
+            $subscription,
+            ".id AND h.act IN ('confirmed', 'returned', 'chose', 'moved')))"
+        )
+    };
+}
+
 /// Those of the rows who are here without ever having said so themselves.
 macro_rules! unheard {
     () => {
         concat!(
-            "newsletter_id = $2 AND status <> 'unsubscribed' AND confirmed IS NULL AND subscriber_id IN (SELECT r.id FROM ",
+            "newsletter_id = $2 AND status <> 'unsubscribed' AND NOT ",
+            heard!("subscriptions"),
+            " AND subscriber_id IN (SELECT r.id FROM ",
             subscribers!(),
             ")"
         )
@@ -193,10 +209,14 @@ const PROVE_NEW: &str = concat!(
 /// themselves, here, that they want mail.
 macro_rules! unwanted {
     () => {
-        "SELECT DISTINCT n.value ->> 0 AS address_key, n.value ->> 1 AS reason FROM json_each($1) n
-         WHERE NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_key = n.value ->> 0)
-            AND NOT EXISTS (SELECT 1 FROM subscribers r JOIN subscriptions s ON s.subscriber_id = r.id
-                WHERE r.address_key = n.value ->> 0 AND s.status = 'active' AND s.confirmed IS NOT NULL)"
+        concat!(
+            "SELECT DISTINCT n.value ->> 0 AS address_key, n.value ->> 1 AS reason FROM json_each($1) n
+             WHERE NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_key = n.value ->> 0)
+                AND NOT EXISTS (SELECT 1 FROM subscribers r JOIN subscriptions s ON s.subscriber_id = r.id
+                    WHERE r.address_key = n.value ->> 0 AND s.status = 'active' AND ",
+            heard!("s"),
+            ")"
+        )
     };
 }
 
@@ -214,7 +234,7 @@ const BAR: &str = concat!(
 
 impl Import {
     /// Bars addresses, each for its reason, that bounced or complained where
-    /// the list comes from. Whoever confirmed here themselves is not barred by
+    /// the list comes from. Whoever said here themselves that they want mail is not barred by
     /// an old list, and whoever was barred before stays so for the reason then.
     ///
     /// # Errors
@@ -234,7 +254,7 @@ impl Import {
     /// Enters more rows, all with the same proof. Whoever is there already
     /// stays as they are, but that who is pending becomes active when the
     /// operator vouches for them, and who left elsewhere leaves here unless
-    /// they confirmed it themselves.
+    /// they said themselves, here, that they want it.
     ///
     /// # Errors
     /// Those of the engine; the whole import fails then.
@@ -394,5 +414,30 @@ mod tests {
         let all: Vec<_> = all.iter().map(|one| (one.address.as_str(), one.status)).collect();
         let (out, active) = (Status::Unsubscribed, Status::Active);
         assert_eq!(all, [("listed@x.test", out), ("sure@x.test", active), ("both@x.test", out)]);
+    }
+
+    #[tokio::test]
+    async fn who_was_imported_and_chose_returned_or_moved_here_is_heard_over_any_later_list() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder).await;
+        let names = ["quiet@x.test", "chose@x.test", "returned@x.test", "moved@x.test"];
+        let mut import = store.import("a", Timestamp(1)).await.unwrap();
+        add(&mut import, &names, VOUCHED).await;
+        import.commit().await.unwrap();
+        let acts = "INSERT INTO consents (subscription_id, act, at, source, words)
+            VALUES (1, 'asked', 2, 'form', ''), (2, 'chose', 2, 'form', ''), (3, 'returned', 2, 'form', ''),
+                (4, 'moved', 2, 'form', '')";
+        sqlx::raw_sql(acts).execute(&store.db.writer).await.unwrap();
+        let mut import = store.import("a", Timestamp(3)).await.unwrap();
+        let rows: Vec<_> = names.iter().map(|name| (Address::parse(name).unwrap(), "bounce")).collect();
+        import.bar(&rows, "their list").await.unwrap();
+        assert_eq!(import.commit().await.unwrap().barred, 1);
+        sqlx::raw_sql("DELETE FROM suppressions").execute(&store.db.writer).await.unwrap();
+        let mut import = store.import("a", Timestamp(4)).await.unwrap();
+        add(&mut import, &names, (Status::Unsubscribed, ConsentAct::Unsubscribed)).await;
+        assert_eq!(import.commit().await.unwrap().left, 1);
+        let all = store.subscriptions_after(0, 9, None, None, None).await.unwrap();
+        let active: Vec<_> = all.iter().filter(|one| one.status == Status::Active).map(|one| one.id).collect();
+        assert_eq!(active, [2, 3, 4]);
     }
 }

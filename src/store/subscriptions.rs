@@ -108,7 +108,9 @@ impl Store {
     }
 
     /// Makes a pending subscription, or an ended one that was asked for again,
-    /// active from now on and queues the welcome; any other stays as it is. `None` when there is no such subscription.
+    /// active from now on and queues the welcome; of one that is active because
+    /// the operator vouched for it, it is noted that its reader wants it; any
+    /// other stays as it is. `None` when there is no such subscription.
     ///
     /// # Errors
     /// Those of the engine.
@@ -130,6 +132,12 @@ impl Store {
         .bind(id)
         .execute(&mut *tx)
         .await?;
+        let vouched =
+            "UPDATE subscriptions SET confirmed = $1 WHERE id = $2 AND status = 'active' AND confirmed IS NULL";
+        let heard = sqlx::query(vouched).bind(now.0).bind(id).execute(&mut *tx).await?;
+        if heard.rows_affected() > 0 {
+            record_consent(&mut tx, id, consent, now).await?;
+        }
         if changed.rows_affected() > 0 {
             record_consent(&mut tx, id, consent, now).await?;
             // Who confirms at an address that was left is a reader of their own.
