@@ -1,7 +1,9 @@
 -- Why: the whole road from a post to its delivery in one schema, so that every
 -- question an operator asks is a query. Portable SQL: instants are unix
 -- milliseconds, truth is 0 or 1, lists are rows, words are the domain's own.
--- INTEGER PRIMARY KEY is SQLite's name for a 64-bit id it hands out itself.
+-- INTEGER PRIMARY KEY is SQLite's name for a 64-bit id it hands out itself; with
+-- AUTOINCREMENT never the same twice: links in mails name rows, and must not
+-- open another's once theirs is gone.
 
 CREATE TABLE posts (
     id             INTEGER PRIMARY KEY,
@@ -164,7 +166,7 @@ CREATE TABLE schedules (
 );
 
 CREATE TABLE subscribers (
-    id          INTEGER PRIMARY KEY,
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
     address     TEXT   NOT NULL,
     address_key TEXT   NOT NULL UNIQUE,
     created     BIGINT NOT NULL,
@@ -174,7 +176,7 @@ CREATE TABLE subscribers (
 CREATE INDEX subscribers_joined ON subscribers (joined) WHERE joined IS NOT NULL;
 
 CREATE TABLE subscriptions (
-    id            INTEGER PRIMARY KEY,
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
     subscriber_id BIGINT NOT NULL REFERENCES subscribers (id),
     newsletter_id TEXT   NOT NULL REFERENCES newsletters (id),
     status        TEXT   NOT NULL,
@@ -221,7 +223,7 @@ CREATE TABLE address_changes (
 -- Addresses readers had before: whoever reads there may take a move back for a
 -- time, and whoever is forgotten is forgotten with all of them.
 CREATE TABLE moves (
-    id            INTEGER PRIMARY KEY,
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
     subscriber_id BIGINT NOT NULL REFERENCES subscribers (id),
     address       TEXT   NOT NULL,
     at            BIGINT NOT NULL,
@@ -229,6 +231,7 @@ CREATE TABLE moves (
     joined        BIGINT REFERENCES subscribers (id)
 );
 CREATE INDEX moves_by_subscriber ON moves (subscriber_id);
+CREATE INDEX moves_by_joined ON moves (joined) WHERE joined IS NOT NULL;
 
 -- Whom we forgot because they asked: a trace that shows no address, so that no
 -- import of an older list brings them back. All are salted with the first salt.
@@ -361,7 +364,7 @@ CREATE TABLE generations (
 -- state means. `address` is set only where mail does not go to the subscriber's own, or went to one they had,
 -- and `erased` where it did and they are forgotten.
 CREATE TABLE deliveries (
-    id              INTEGER PRIMARY KEY,
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
     kind            TEXT   NOT NULL,
     edition         BIGINT REFERENCES editions (number),
     variant_id      BIGINT REFERENCES variants (id),
@@ -386,6 +389,8 @@ CREATE INDEX deliveries_open ON deliveries (edition, expires) WHERE settled IS N
 CREATE INDEX deliveries_doubtful ON deliveries (edition) WHERE uncertain > 0;
 CREATE INDEX deliveries_by_subscription ON deliveries (subscription_id);
 CREATE INDEX deliveries_by_address ON deliveries (LOWER(address)) WHERE address IS NOT NULL;
+-- Every second it is asked which of these few to forget.
+CREATE INDEX deliveries_moving ON deliveries (settled) WHERE kind = 'moving';
 
 -- One try to hand a delivery to the relay, kept for ever.
 CREATE TABLE attempts (

@@ -214,6 +214,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn links_in_the_mail_of_whom_was_forgotten_open_nobody_elses_subscription() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("postroom.db")).await.unwrap();
+        sqlx::raw_sql("INSERT INTO newsletters VALUES ('a', 'A')").execute(&store.db.writer).await.unwrap();
+        let jane = subscribed(&store, "jane@x.test").await;
+        assert_eq!(store.erase(&jane, "salt", Timestamp(5)).await.unwrap(), Erased::Done);
+        let joe = subscribed(&store, "joe@x.test").await;
+        assert_ne!(joe.id, jane.id, "tokens name a subscription by its id");
+        assert_ne!(joe.subscriber_id, jane.subscriber_id);
+    }
+
+    #[tokio::test]
     async fn nothing_names_whom_was_forgotten_and_the_editions_still_add_up() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("postroom.db");
