@@ -46,14 +46,14 @@ impl Store {
         sqlx::query(
             "INSERT INTO address_changes (subscriber_id, address, asked)
              SELECT $1, $2, COALESCE((SELECT MAX(created) FROM deliveries
-                WHERE subscription_id = $4 AND kind = $5 AND LOWER(address) = LOWER($2)), $3)
+                WHERE subscription_id IN (SELECT id FROM subscriptions WHERE subscriber_id = $1)
+                    AND kind = $4 AND LOWER(address) = LOWER($2)), $3)
              WHERE true
              ON CONFLICT (subscriber_id) DO UPDATE SET address = excluded.address, asked = excluded.asked",
         )
         .bind(asked_by.subscriber_id)
         .bind(to.as_str())
         .bind(now.0)
-        .bind(asked_by.id)
         .bind(Kind::Moving.as_str())
         .execute(&mut *tx)
         .await?;
@@ -83,7 +83,8 @@ impl Store {
     /// Those of the engine.
     pub async fn moved_from(&self, subscription: &Subscription, at: Timestamp) -> Result<Vec<Former>> {
         let rows = sqlx::query(
-            "SELECT id, address, at FROM moves WHERE (subscriber_id = $1 OR joined = $1) AND at / 1000 = $2",
+            "SELECT id, address, at FROM moves WHERE subscriber_id = $1 AND at / 1000 = $2
+             UNION SELECT id, address, at FROM moves WHERE joined = $1 AND at / 1000 = $2",
         )
         .bind(subscription.subscriber_id)
         .bind(at.0.div_euclid(1_000))

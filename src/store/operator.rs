@@ -161,7 +161,9 @@ impl Store {
         let mut tx = self.begin().await?;
         let failed = failed(&mut tx, number, to).await?;
         let queued = sqlx::query(
-            "UPDATE deliveries SET state = 'queued', not_before = $1, expires = $2, settled = NULL
+            // To where its reader is now; what may have arrived goes to the same place once more.
+            "UPDATE deliveries SET state = 'queued', not_before = $1, expires = $2, settled = NULL,
+                address = CASE WHEN uncertain = 0 THEN NULL ELSE address END
              WHERE id IN (SELECT value FROM json_each($3)) AND state IN ('refused', 'expired')
                 AND subscription_id IN (SELECT s.id FROM subscriptions s JOIN subscribers r ON r.id = s.subscriber_id
                     WHERE s.status = 'active'

@@ -34,17 +34,18 @@ const FORGET: [&str; 8] = [
         AND NOT EXISTS (SELECT 1 FROM subscribers o WHERE o.joined = subscribers.id)",
 ];
 
-/// Questions to an address somebody typed to move there, which never said yes; by
-/// the index of the few mails that go to another address than their reader's.
+/// Questions to an address somebody typed to move there, which never said yes.
 const OLD_MOVES: &str = "SELECT json_group_array(id) AS ids, COUNT(*) AS n FROM (
-    SELECT d.id FROM deliveries d INDEXED BY deliveries_by_address
-    WHERE d.address IS NOT NULL AND d.kind = 'moving' AND d.settled <= $1
+    SELECT d.id FROM deliveries d INDEXED BY deliveries_moving
+    WHERE d.kind = 'moving' AND d.settled <= $1 AND d.address IS NOT NULL
         AND NOT EXISTS (SELECT 1 FROM subscribers r WHERE r.address_key = LOWER(d.address)) LIMIT $2)";
 
 const FORGET_MOVES: [&str; 3] = [
-    "DELETE FROM address_changes WHERE (subscriber_id, LOWER(address)) IN (SELECT s.subscriber_id, LOWER(d.address)
-        FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id
-        WHERE d.id IN (SELECT value FROM json_each($1)))",
+    // Whoever asked again has a newer link.
+    "DELETE FROM address_changes WHERE asked <= $2
+        AND (subscriber_id, LOWER(address)) IN (SELECT s.subscriber_id, LOWER(d.address)
+            FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id
+            WHERE d.id IN (SELECT value FROM json_each($1)))",
     "DELETE FROM attempts WHERE delivery_id IN (SELECT value FROM json_each($1))",
     "DELETE FROM deliveries WHERE id IN (SELECT value FROM json_each($1))",
 ];
@@ -66,7 +67,7 @@ impl Store {
         let old = sqlx::query(OLD_MOVES).bind(until.0).bind(BATCH).fetch_one(&mut *tx).await?;
         let ids: String = old.try_get("ids")?;
         for sql in FORGET_MOVES {
-            sqlx::query(sql).bind(&ids).execute(&mut *tx).await?;
+            sqlx::query(sql).bind(&ids).bind(until.0).execute(&mut *tx).await?;
         }
         self.commit(tx).await?;
         Ok(old.try_get::<i64, _>("n")?.unsigned_abs())

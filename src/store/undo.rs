@@ -93,8 +93,9 @@ const PENDING: &str = concat!(
 
 // Who was here and had left elsewhere, by the list.
 const RESTORE: &str = concat!(
-    "UPDATE subscriptions SET unsubscribed = NULL, status = CASE WHEN EXISTS (SELECT 1 FROM consents o
-            WHERE o.subscription_id = subscriptions.id AND o.import_id IS NOT $1 AND o.act = 'vouched')
+    "UPDATE subscriptions SET unsubscribed = NULL, wish = NULL, status = CASE WHEN 'vouched' = (SELECT o.act
+            FROM consents o WHERE o.subscription_id = subscriptions.id AND o.import_id IS NOT $1
+                AND o.act IN ('vouched', 'undone') ORDER BY o.id DESC LIMIT 1)
         THEN 'active' ELSE 'pending' END
      WHERE status = 'unsubscribed' AND id IN (",
     changed_by!("unsubscribed"),
@@ -103,7 +104,7 @@ const RESTORE: &str = concat!(
 
 // They get nothing, and a better list may bring them in.
 const END: &str = concat!(
-    "UPDATE subscriptions SET status = 'pending', unsubscribed = NULL WHERE status <> 'pending' AND id IN (",
+    "UPDATE subscriptions SET status = 'pending', unsubscribed = NULL, wish = NULL WHERE status <> 'pending' AND id IN (",
     only_from!(),
     ")"
 );

@@ -79,7 +79,8 @@ fn fails_softly(settling: &Settling) -> bool {
 
 /// Suppresses who could not be reached by so many editions in a row, nor for a
 /// week. A full mailbox, and what only ever was to be tried later, gets more of
-/// them than a no that does not say why.
+/// them than a no that does not say why. What went to an address they had before
+/// says nothing of theirs.
 async fn suppress_hopeless(tx: &mut Transaction<'_, Sqlite>, rows: &str) -> Result<()> {
     sqlx::query(
         "INSERT INTO suppressions (address_key, reason, detail, created)
@@ -93,6 +94,7 @@ async fn suppress_hopeless(tx: &mut Transaction<'_, Sqlite>, rows: &str) -> Resu
                 AND f.state IN ('refused', 'expired') AND f.id > COALESCE((SELECT MAX(a.id) FROM deliveries a
                     WHERE a.subscription_id = d.subscription_id AND a.state = 'accepted'), 0)
             WHERE d.edition IS NOT NULL AND d.state IN ('refused', 'expired')
+                AND d.address IS NULL AND f.address IS NULL
                 AND j.value ->> 'class' = 'recipient_soft'
                 AND EXISTS (SELECT 1 FROM attempts t WHERE t.delivery_id = f.id AND t.number = f.attempts
                     AND t.class = 'recipient_soft')
@@ -137,7 +139,8 @@ async fn pause_refused_editions(tx: &mut Transaction<'_, Sqlite>, rows: &str) ->
     .execute(&mut **tx)
     .await?;
     sqlx::query(concat!(
-        "UPDATE deliveries AS d SET state = 'queued', settled = NULL FROM editions e
+        "UPDATE deliveries AS d SET state = 'queued', settled = NULL,
+            address = CASE WHEN uncertain = 0 THEN NULL ELSE d.address END FROM editions e
          WHERE e.number = d.edition AND e.state = 'paused' AND d.state = 'refused'
             AND d.edition IN (SELECT o.edition FROM json_each($1) j JOIN deliveries o ON o.id = j.value ->> 'id')
             AND EXISTS (SELECT 1 FROM attempts a WHERE a.delivery_id = d.id AND a.number = d.attempts
