@@ -56,7 +56,8 @@ pub fn sitemap(masthead: &Masthead, catalogue: &Catalogue) -> Vec<u8> {
     pages.extend(catalogue.items.iter().filter(has_page).filter_map(|post| {
         let folder = if post.id < 0 { "editions" } else { "posts" };
         let page = format!("/{folder}/{}", post.entry.slug);
-        let is_own = post.entry.url == format!("{}{page}", masthead.base());
+        let own = address(&format!("{}{page}", masthead.base()));
+        let is_own = address(&post.entry.url).trim_end_matches('/') == own;
         (post.id < 0 || is_own).then(|| (page, Some(post.updated())))
     }));
     for (path, changed) in pages.into_iter().take(SITEMAP_LIMIT) {

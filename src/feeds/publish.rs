@@ -394,3 +394,15 @@ fn changed(post: &Post) -> Timestamp {
 fn path_of(address: &str) -> String {
     url::Url::parse(address).map_or_else(|_| STYLESHEET_PATH.to_owned(), |url| url.path().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_style_sheet_is_small_and_speaks_to_people() {
+        assert!(STYLESHEET.len() <= 2_000, "{} bytes", STYLESHEET.len());
+        assert!(STYLESHEET.contains("This is a feed. Copy its address into a feed reader"));
+        assert!(STYLESHEET.contains("prefers-color-scheme: dark"));
+    }
+}

@@ -166,11 +166,11 @@ fn bases(text: &str) -> Vec<(String, String)> {
     let mut before = "";
     for piece in text.split(CALL) {
         let name = before.trim_end().trim_end_matches(['=', ':']).trim_end();
-        let start = name.rfind(|c: char| !c.is_alphanumeric() && c != '_' && c != '$').map_or(0, |at| at + 1);
+        let name = name.rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '$').next().unwrap_or_default();
         let base = piece.split("base:").nth(1).and_then(quoted);
-        if let Some(base) = base.filter(|_| !name[start..].is_empty()) {
+        if let Some(base) = base.filter(|_| !name.is_empty()) {
             let parts: Vec<&str> = base.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-            found.push((name[start..].to_owned(), parts.join("/")));
+            found.push((name.to_owned(), parts.join("/")));
         }
         before = piece;
     }

@@ -72,9 +72,9 @@ pub enum Subscribers {
     Import(Import),
     /// Take the last import back
     ///
-    /// Whoever came with it is forgotten; to whom mail has gone already is
-    /// unsubscribed; who was pending before it is so again. Whoever has done something
-    /// since (confirmed, left, come again) stays as they are.
+    /// Whoever came with it is forgotten; to whom mail has gone already is pending
+    /// from now on and gets no more; who was there before is as before. Whoever has
+    /// done something since (confirmed, chosen, left) stays as they are.
     Undo {
         /// Say which import it is and take nothing back
         #[arg(short = 'n', long)]
