@@ -35,10 +35,21 @@ pub async fn ask(State(web): State<Shared>, Path(token): Path<String>, intake: I
         Ok(to) => to,
         Err(reason) => return choices(&web, &subscription, newsletter, &token, Said::NoAddress(&typed, &reason)).await,
     };
+    // Of the new address nothing is told before it has said yes.
+    if let Some(page) = held(&web, &subscription, None).await? {
+        return Ok(page);
+    }
     write_to(&web, &subscription, &to).await?;
     let mut response = page(200, moving_pages::sent(&web.site_of(&subscription), &to.masked()).into_string());
     cookies::note_asked(&web, &to, &mut response);
     Ok(response)
+}
+
+/// The page that says so while an earlier move can be taken back: another one
+/// would take that from whoever reads at the address before.
+async fn held(web: &Web, subscription: &Subscription, to: Option<&Address>) -> Result<Option<Response>, Failure> {
+    let until = web.ctx.store.held_until(subscription.subscriber_id, to, web.ctx.now()).await?;
+    Ok(until.map(|until| page(409, moving_pages::held(&web.site_of(subscription), until).into_string())))
 }
 
 /// Asks the new address, unless that was done of late.
@@ -83,6 +94,9 @@ pub async fn question(State(web): State<Shared>, Path(token): Path<String>, head
     if is_old {
         return Ok(expired(&web, &subscription, &token));
     }
+    if let Some(page) = held(&web, &subscription, Some(&to)).await? {
+        return Ok(page);
+    }
     let is_known = cookies::has_asked(&web, &headers, &to);
     let (old, new) = (subscription.address.masked(), to.masked());
     let model = Moving { old: &old, new: &new, action: &format!("/s/{token}/move"), is_known, is_wrong: false };
@@ -100,6 +114,9 @@ pub async fn act(State(web): State<Shared>, Path(token): Path<String>, intake: I
     let model = Moving { old: &old, new: &new, action: &format!("/s/{token}/move"), is_known: false, is_wrong: true };
     if !web.is_theirs(&intake, &to)? {
         return Ok(page(422, moving_pages::question(&site, &model).into_string()));
+    }
+    if let Some(page) = held(&web, &subscription, Some(&to)).await? {
+        return Ok(page);
     }
     let consent = Consent {
         act: ConsentAct::Moved,

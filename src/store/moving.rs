@@ -2,12 +2,12 @@
 //! and taken back by whoever reads at the one before.
 
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
 
 use super::erasures::is_kept_out;
 use super::letters::queue_mail;
-use super::subscriptions::record_consent;
-use super::{Result, Store, StoreError, instant};
+use super::subscriptions::{UNDO, record_consent};
+use super::{Result, Store, StoreError, instant, maybe_instant};
 use crate::domain::delivery::Kind;
 use crate::domain::subscription::{Consent, Status, Subscription};
 use crate::domain::time::Span;
@@ -76,6 +76,17 @@ impl Store {
         is_asked.then(|| Address::parse(&address).map_err(StoreError::Value)).transpose()
     }
 
+    /// Until when a move of this subscriber, from their address or to it, can
+    /// be taken back, or one of whoever has the address they want: whoever
+    /// reads at an address somebody took must find everything where it went.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn held_until(&self, subscriber: i64, to: Option<&Address>, now: Timestamp) -> Result<Option<Timestamp>> {
+        let mut connection = self.db.reader.acquire().await?;
+        held(&mut connection, subscriber, to, now).await
+    }
+
     /// The addresses that were left, for where this subscription goes now, at
     /// this instant, to the second: one, or none where that was taken back.
     ///
@@ -97,7 +108,7 @@ impl Store {
     /// before. Where that address has subscriptions of its own, an active one
     /// stays, and any other takes what the reader has had and chosen; the
     /// reader's own ends. The subscription that goes on; `None` when there is
-    /// none such.
+    /// none such, or an earlier move can still be taken back.
     ///
     /// # Errors
     /// Those of the engine.
@@ -116,6 +127,9 @@ impl Store {
             .fetch_optional(&mut *tx)
             .await?;
         let known: Option<i64> = known.map(|row| row.try_get(0)).transpose()?;
+        if held(&mut tx, asked_by.subscriber_id, Some(to), now).await?.is_some() {
+            return Ok(None);
+        }
         sqlx::query("INSERT INTO moves (subscriber_id, address, at, joined) VALUES ($1, $2, $3, $4)")
             .bind(asked_by.subscriber_id)
             .bind(asked_by.address.as_str())
@@ -202,6 +216,26 @@ impl Store {
         self.commit(tx).await?;
         self.subscription(id).await
     }
+}
+
+/// See [`Store::held_until`].
+async fn held(
+    connection: &mut SqliteConnection,
+    subscriber: i64,
+    to: Option<&Address>,
+    now: Timestamp,
+) -> Result<Option<Timestamp>> {
+    let row = sqlx::query(
+        "WITH whose AS (SELECT id FROM subscribers WHERE id = $1 OR address_key = $2)
+         SELECT MAX(at) AS at FROM moves WHERE at > $3
+            AND (subscriber_id IN (SELECT id FROM whose) OR joined IN (SELECT id FROM whose))",
+    )
+    .bind(subscriber)
+    .bind(to.map(Address::key))
+    .bind(now.minus(UNDO).0)
+    .fetch_one(connection)
+    .await?;
+    Ok(maybe_instant(&row, "at")?.map(|at| at.plus(UNDO)))
 }
 
 fn former(row: &SqliteRow) -> Result<Former> {

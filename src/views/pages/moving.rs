@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::form::typed_address;
 use super::frame::{Head, Site, Tab};
+use crate::domain::Timestamp;
 
 /// After the new address was entered: where to look.
 pub fn sent(site: &Site<'_>, address: &str) -> Markup {
@@ -69,6 +70,19 @@ pub fn done(site: &Site<'_>, address: &str, manage: &str) -> Markup {
             h1 { (title) }
             p.lead role="status" { (words.say("page.moving.done", &[("address", address)])) }
             p.actions { a.button.quiet href=(manage) { (words.say("page.preferences.title", &[])) } }
+        },
+    )
+}
+
+/// It cannot be changed again until then, while the change before can be taken back.
+pub fn held(site: &Site<'_>, until: Timestamp) -> Markup {
+    let words = site.words;
+    let title = words.say("page.moving.held_title", &[]);
+    site.page(
+        Head { title: &title, tab: Tab::Elsewhere, canonical: None },
+        html! {
+            h1 { (title) }
+            p.lead role="status" { (words.say("page.moving.held", &[("date", &words.moment(until, site.zone))])) }
         },
     )
 }

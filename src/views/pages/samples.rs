@@ -216,6 +216,7 @@ fn leaving(site: &Site<'_>, newsletter: &Newsletter) -> Vec<(&'static str, Strin
         ("moving-sent", moving::sent(site, "j***@example.net").into_string()),
         ("moving", moving::question(site, &to_move(false)).into_string()),
         ("moving-wrong", moving::question(site, &to_move(true)).into_string()),
+        ("moving-held", moving::held(site, NOW.plus(Span::days(7))).into_string()),
         ("moved", moving::done(site, "j***@example.net", PATH).into_string()),
         ("data", data(site, &Data { address: ADDRESS, path: PATH, is_wrong: false }).into_string()),
         ("data-wrong", data(site, &Data { address: ADDRESS, path: PATH, is_wrong: true }).into_string()),
