@@ -13,7 +13,7 @@ use super::leaving::open_both;
 use super::reading::address_of;
 use super::{Shared, Web, cookies, evenly};
 use crate::domain::Address;
-use crate::domain::subscription::Status;
+use crate::domain::subscription::{Status, Subscription};
 use crate::domain::time::Span;
 use crate::domain::token::Purpose;
 use crate::store::StoreError;
@@ -31,7 +31,8 @@ const KNOWN: Span = Span::days(180);
 /// How long what was asked for is remembered.
 const REMEMBERED: Span = Span::hours(24);
 
-/// Whether the browser of a request is that of somebody who is subscribed now.
+/// Whether the browser of a request is that of somebody who is subscribed now,
+/// at the address the browser was let in by.
 ///
 /// # Errors
 /// Those of the store.
@@ -39,7 +40,8 @@ pub async fn is_reader(web: &Web, headers: &HeaderMap) -> Result<bool, StoreErro
     let token = cookies::get(headers, READER).and_then(|text| web.ctx.keys.open(Purpose::Read, text));
     let Some(token) = token.filter(|token| token.issued.plus(KNOWN) > web.ctx.now()) else { return Ok(false) };
     let subscription = web.ctx.store.subscription(token.subscription).await?;
-    Ok(subscription.is_some_and(|subscription| subscription.status == Status::Active))
+    let is_theirs = |one: &Subscription| one.status == Status::Active && !one.is_left_behind(token.issued);
+    Ok(subscription.as_ref().is_some_and(is_theirs))
 }
 
 /// What is one reader's, or could be, is kept by nobody on the way.

@@ -186,6 +186,7 @@ impl Store {
                 let part = sqlx::query(sql).bind(reader).bind(other).bind(to.at.0);
                 part.bind(second_after(to.at).0).bind(second_after(now).0).execute(&mut *tx).await?;
             }
+            close_feeds(&mut tx, [reader, other], now).await?;
         } else {
             let other = sqlx::query("SELECT id FROM subscribers WHERE address_key = $1 AND id <> $2");
             let other = other.bind(to.address.key()).bind(reader).fetch_optional(&mut *tx).await?;
@@ -255,6 +256,15 @@ const WENT: &str = "UPDATE deliveries SET address = (SELECT address FROM subscri
     WHERE address IS NULL AND state NOT IN ('queued', 'leased')
         AND subscription_id IN (SELECT id FROM subscriptions WHERE subscriber_id = $1)";
 
+/// Ends the feeds of their own of what went to another address just now: whoever
+/// made them at the one before has no part in it any more.
+async fn close_feeds(tx: &mut Transaction<'static, Sqlite>, whose: [i64; 2], now: Timestamp) -> Result<()> {
+    let moved = "DELETE FROM private_feeds WHERE subscription_id IN (
+        SELECT id FROM subscriptions WHERE subscriber_id IN ($1, $2) AND moved = $3)";
+    sqlx::query(moved).bind(whose[0]).bind(whose[1]).bind(second_after(now).0).execute(&mut **tx).await?;
+    Ok(())
+}
+
 /// Nobody has the address yet: the subscriber is called by it from now on.
 async fn rename(tx: &mut Transaction<'static, Sqlite>, subscriber: i64, to: &Address, now: Timestamp) -> Result<()> {
     sqlx::query(WENT).bind(subscriber).execute(&mut **tx).await?;
@@ -269,7 +279,7 @@ async fn rename(tx: &mut Transaction<'static, Sqlite>, subscriber: i64, to: &Add
         .bind(second_after(now).0)
         .execute(&mut **tx)
         .await?;
-    Ok(())
+    close_feeds(tx, [subscriber, subscriber], now).await
 }
 
 /// What subscriber `$1` has that `$2` lacks goes over at `$3`; where both have
@@ -319,6 +329,7 @@ async fn join(tx: &mut Transaction<'static, Sqlite>, from: i64, to: i64, now: Ti
         let end = sqlx::query(sql).bind(from).bind(now.0).bind(to).bind(second_after(now).0);
         end.execute(&mut **tx).await?;
     }
+    close_feeds(tx, [from, to], now).await?;
     // Where the new one had been left for this one before, it is in use again.
     sqlx::query("UPDATE subscribers SET joined = NULL WHERE id = $1").bind(to).execute(&mut **tx).await?;
     Ok(())

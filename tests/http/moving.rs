@@ -285,3 +285,48 @@ async fn a_reader_is_forgotten_with_the_addresses_they_had_before() {
         assert_eq!((added.added, added.unsubscribed), (0, 1), "{address}");
     }
 }
+
+#[tokio::test]
+async fn what_was_opened_at_one_address_is_shut_when_mail_goes_to_another_and_when_it_comes_back() {
+    for is_known in [false, true] {
+        let house = House::new().await;
+        house.closed_post("secret", "For subscribers").await;
+        let jane = house.reader("jane@example.com", Status::Active).await;
+        if is_known {
+            house.reader("jane@new.example", Status::Pending).await;
+        }
+        let manage = house.token(Purpose::Manage, jane.id);
+        let at_home = opened(&house, &manage).await;
+        house.wait(Span::minutes(1));
+        assert_eq!(move_to(&house, &manage, jane.id, "jane@new.example").await.status, 200);
+        let new = Address::parse("jane@new.example").unwrap();
+        let there = house.ctx.store.subscriptions_of(&new).await.unwrap().remove(0).id;
+        let back = format!("/s/{}/back", house.back_token(there, "jane@example.com"));
+        shut(&house, &at_home).await;
+        house.wait(Span::minutes(1));
+        let away = opened(&house, &house.link_token(Purpose::Manage, there).await).await;
+        assert_eq!(house.post(&back, "email=jane%40example.com").await.status, 200);
+        assert_eq!(house.subscription(jane.id).await.address.as_str(), "jane@example.com");
+        if !is_known {
+            shut(&house, &away).await;
+        }
+        house.wait(Span::minutes(1));
+        opened(&house, &house.link_token(Purpose::Manage, jane.id).await).await;
+    }
+}
+
+/// The cookie of a browser that was let in by a link, and the path of a feed made with it.
+async fn opened(house: &House, manage: &str) -> (String, String) {
+    let cookie = house.get(&format!("/s/{manage}/read")).await.cookie().to_owned();
+    let page = house.post(&format!("/s/{manage}/feed"), "act=open").await.body;
+    let feed = page.split("value=\"https://news.blog.test").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let post = house.ask("GET", "/posts/secret", &[("cookie", &cookie)], "").await;
+    assert!(post.body.contains("At length.") && house.get(&feed).await.status == 200);
+    (cookie, feed)
+}
+
+async fn shut(house: &House, (cookie, feed): &(String, String)) {
+    let post = house.ask("GET", "/posts/secret", &[("cookie", cookie)], "").await;
+    assert!(!post.body.contains("At length."), "{}", post.body);
+    assert_eq!(house.get(feed).await.status, 410);
+}
