@@ -77,7 +77,7 @@ pub async fn save(State(web): State<Shared>, Path(token): Path<String>, intake: 
     let consent = Consent {
         act: ConsentAct::Chose,
         source: "form".to_owned(),
-        words: web.site().cadence(newsletter, cadence.unwrap_or(subscription.cadence)),
+        words: web.site_of(&subscription).cadence(newsletter, cadence.unwrap_or(subscription.cadence)),
         network: intake.client().map(|client| client.to_string()),
     };
     let saved = web.ctx.store.choose(subscription.id, &chosen, &consent, web.ctx.now()).await?;

@@ -111,7 +111,7 @@ pub async fn less(State(web): State<Shared>, Path(token): Path<String>, intake: 
     let Some(cadence) = rarer(&subscription, newsletter) else {
         return Ok(back(&web, &subscription, newsletter, true));
     };
-    let choice = consent(ConsentAct::Chose, "form", web.site().cadence(newsletter, cadence), &intake);
+    let choice = consent(ConsentAct::Chose, "form", web.site_of(&subscription).cadence(newsletter, cadence), &intake);
     web.ctx.store.note_choice(subscription.id, &choice, web.ctx.now()).await?;
     let changed = web.ctx.store.set_cadence(subscription.id, cadence).await?;
     let changed = changed.ok_or(Failure::GONE)?;

@@ -75,3 +75,19 @@ async fn the_script_for_other_sites_speaks_a_language_and_passes_it_on() {
     assert!(french.body.len() <= 5 * 1_024 && french.body.contains("name:'language'"), "{}", french.body);
     assert_eq!(house.get("/embed.js?language=tlh").await.body, plain.body);
 }
+
+#[tokio::test]
+async fn what_a_reader_chose_is_kept_in_the_words_of_their_page() {
+    let house = House::new().await;
+    let jane = house.reader("jane@example.com", Status::Active).await;
+    let manage = format!("/s/{}", house.token(Purpose::Manage, jane.id));
+    house.post(&manage, "cadence=weekly&language=de").await;
+    house.post(&manage, "cadence=weekly").await;
+    house.post(&format!("/s/{}/less", house.token(Purpose::Unsubscribe, jane.id)), "").await;
+    let consents = house.ctx.store.consents(jane.id).await.unwrap();
+    let words: Vec<_> = consents.iter().filter(|one| one.act == "chose").map(|one| one.words.as_str()).collect();
+    let [english, german, less] = words[..] else { panic!("{consents:?}") };
+    assert!(english.contains("Once a week"), "{english}");
+    assert!(german.contains("Einmal in der Woche") || german.contains("Einmal pro Woche"), "{german}");
+    assert!(less.contains("Monat"), "{less}");
+}
