@@ -197,7 +197,7 @@ pub async fn serve(ctx: Arc<Context>, stop: CancellationToken) -> Result<(), Sta
     let listen = ctx.settings.http.listen;
     let listener = TcpListener::bind(listen).await.map_err(|error| StartError::fault(closed(listen, &error)))?;
     let ticks = watch::Sender::new(0);
-    let scheduler = tick_every_second(&ticks).await?;
+    let scheduler = tick_every_second(&ticks, &stop).await?;
     let mut published = String::new();
     first_look(&ctx, &mut published).await;
     compress(&ctx, &stop);
@@ -243,14 +243,32 @@ fn closed(listen: SocketAddr, error: &io::Error) -> Fault {
 }
 
 /// The ticker. It only says that a second has passed: what is due is a stored row.
-async fn tick_every_second(ticks: &watch::Sender<u64>) -> anyhow::Result<JobScheduler> {
+///
+/// A repeated job of the scheduler never comes again once it is later than its
+/// period, as after the machine slept; one by the clock does. When the clock is
+/// set back, that one waits until it is where it was, so a second has passed
+/// for us, too, when nothing was heard for a few.
+async fn tick_every_second(ticks: &watch::Sender<u64>, stop: &CancellationToken) -> anyhow::Result<JobScheduler> {
+    const EVERY_SECOND: &str = "* * * * * *";
     let scheduler = JobScheduler::new().await?;
-    let ticks = ticks.clone();
-    let job = Job::new_repeated(Duration::from_secs(1), move |_, _| ticks.send_modify(|n| *n += 1))?;
+    let told = ticks.clone();
+    let job = Job::new(EVERY_SECOND, move |_, _| told.send_modify(|n| *n += 1))?;
     scheduler.add(job).await?;
     scheduler.start().await?;
+    let (ticks, stop) = (ticks.clone(), stop.clone());
+    tokio::spawn(stop.run_until_cancelled_owned(async move {
+        let mut heard = ticks.subscribe();
+        loop {
+            if tokio::time::timeout(SILENCE, heard.changed()).await.is_err() {
+                ticks.send_modify(|n| *n += 1);
+            }
+        }
+    }));
     Ok(scheduler)
 }
+
+/// The scheduler is not waited for any longer.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// Feeds are there before the first request.
 async fn first_look(ctx: &Context, published: &mut String) {

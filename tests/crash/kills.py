@@ -183,6 +183,25 @@ def in_order(make, times):
     return figures
 
 
+def after_a_halt(make, times):
+    """Halted for seconds, as by a machine that sleeps: what falls due afterwards is sent."""
+    figures = Figures()
+    with make("halt", 50) as blog:
+        blog.found()
+        blog.start()
+        for _ in range(times):
+            before = blog.copies.look()
+            blog.serve.send_signal(signal.SIGSTOP)
+            time.sleep(4)
+            blog.serve.send_signal(signal.SIGCONT)
+            blog.post()
+            until(60, "the edition after a halt", lambda: blog.copies.look() >= before + len(blog.readers))
+        finish(blog, figures)
+        blog.stop()
+        audit(blog, figures)
+    return figures
+
+
 def in_haste(make, times):
     """A second SIGTERM ends it at once; a fault of ours in a task ends all of it, with 101. Both are survived like a kill."""
     figures = Figures()
