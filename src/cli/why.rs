@@ -166,9 +166,6 @@ fn not_carried(desk: &Desk, post: &Post, subscriptions: &[Subscription], suppres
         Reach::Unmailed => return "its author keeps it out of mail: newsletter: false".into(),
         Reach::Feeds => return "its author keeps it out of mail: feed_only: true".into(),
     }
-    if !post.mailable {
-        return "it is in the feeds only: it was in the archive before Postroom, or too old when it came".into();
-    }
     if let Some(why) = suppressed {
         return format!("the address must not be mailed ({})", output::plain(why));
     }
@@ -181,6 +178,10 @@ fn not_carried(desk: &Desk, post: &Post, subscriptions: &[Subscription], suppres
         Status::Pending => return "the subscription was never confirmed".into(),
         Status::Unsubscribed => return format!("unsubscribed: {}", subscribers::standing(subscription, desk)),
         Status::Active => {}
+    }
+    // An edition with `--since` carries it all the same, so whom it leaves out comes first.
+    if !post.mailable {
+        return "it is in the feeds only: it was in the archive before Postroom, or too old when it came".into();
     }
     let topical =
         |topics: &[String]| topics.is_empty() || post.entry.topics.iter().any(|topic| topics.contains(&topic.slug));

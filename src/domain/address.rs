@@ -17,8 +17,11 @@ impl Address {
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let (local, domain) = text.rsplit_once('@').ok_or("an address has an @ in it")?;
-        if local.starts_with('"') || local.contains('@') {
+        if local.starts_with('"') {
             return Err("quoted addresses are not supported".into());
+        }
+        if local.contains('@') {
+            return Err("an address has one @ in it, not several".into());
         }
         if domain.starts_with('[') {
             return Err("an address with a number for its domain is not supported".into());
