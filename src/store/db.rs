@@ -68,8 +68,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
 pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
     make(path)?;
     let options = options(path);
-    // The pages of the outbox stay in memory while an edition goes out, and
-    // go from the log to the database every 16 MiB.
+    // An edition goes out in the order of its rows, so few pages are in use at a
+    // time; from the log they go to the database every 16 MiB.
     let writing = options.clone().pragma("cache_size", "-4000").pragma("wal_autocheckpoint", "4000");
     // A large edition, or another program that reads for long, leaves a large log: it is cut back.
     let writing = writing.pragma("journal_size_limit", LOG.to_string());
