@@ -145,6 +145,17 @@ impl Office {
         office
     }
 
+    /// One with a daily edition for these readers that nobody hands over yet.
+    pub async fn sealed(setup: Setup<'_>, names: &[&str]) -> Self {
+        let mut office = Self::set_up(setup).await;
+        office.stop().await;
+        let newsletter = office.ctx.settings.newsletters[0].id.clone();
+        office.join_to(&newsletter, names, Cadence::Daily).await;
+        office.post("alpha");
+        office.tick_sealing("2026-05-19 07:00").await;
+        office
+    }
+
     /// Another process on the same files: a context of its own.
     pub async fn another_context(&self) -> Arc<Context> {
         context(self.folder.path(), &self.clock).await

@@ -2,22 +2,14 @@
 
 use std::sync::Arc;
 
-use postroom::domain::Cadence;
 use postroom::domain::delivery::{self, Mark, Phase, Reply, Report, State as Row};
 use postroom::domain::edition::State;
 use postroom::store::{Leased, Ledger, Mail, Settling};
 
 use super::office::{Office, Setup};
 
-/// A daily edition of one post for these readers, which nobody hands over yet.
 async fn sealed(names: &[&str]) -> Office {
-    let mut office = Office::set_up(Setup { connections: 1, ..Setup::default() }).await;
-    office.stop().await;
-    let newsletter = office.ctx.settings.newsletters[0].id.clone();
-    office.join_to(&newsletter, names, Cadence::Daily).await;
-    office.post("alpha");
-    office.tick_sealing("2026-05-19 07:00").await;
-    office
+    Office::sealed(Setup { connections: 1, ..Setup::default() }, names).await
 }
 
 #[tokio::test]

@@ -15,17 +15,6 @@ use tokio_util::sync::CancellationToken;
 use super::office::{Office, Setup, at};
 use crate::faultsink::{Act, Gate, Script, Step};
 
-/// An edition for these readers, sealed; nobody hands it over yet.
-async fn sealed(setup: Setup<'_>, names: &[&str]) -> Office {
-    let mut office = Office::set_up(setup).await;
-    office.stop().await;
-    let newsletter = office.ctx.settings.newsletters[0].id.clone();
-    office.join_to(&newsletter, names, Cadence::Daily).await;
-    office.post("alpha");
-    office.tick_sealing("2026-05-19 07:00").await;
-    office
-}
-
 fn crowd(size: usize) -> Vec<String> {
     (0..size).map(|n| format!("r{n}")).collect()
 }
@@ -36,7 +25,7 @@ async fn a_stop_under_load_leaves_nothing_uncertain_and_the_next_run_goes_on() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     for pipelining in [true, false] {
         let script = Script::new().pause(Duration::from_millis(2));
-        let mut office = sealed(Setup { script, pipelining, connections: 5, ..Setup::default() }, &names).await;
+        let mut office = Office::sealed(Setup { script, pipelining, connections: 5, ..Setup::default() }, &names).await;
         for part in [10, 30, 50] {
             office.start().await;
             office.sink.wait_for(part).await;
@@ -58,7 +47,7 @@ async fn a_stop_under_load_leaves_nothing_uncertain_and_the_next_run_goes_on() {
 async fn a_stop_waits_for_the_answer_to_the_dot() {
     let gate = Gate::default();
     let script = Script::new().on(Step::Dot, "slow", Act::say("250 2.0.0 taken").behind(&gate));
-    let mut office = sealed(Setup { script, connections: 1, ..Setup::default() }, &["slow", "next"]).await;
+    let mut office = Office::sealed(Setup { script, connections: 1, ..Setup::default() }, &["slow", "next"]).await;
     office.start().await;
     gate.reached_by(1).await;
     let open = async {
@@ -80,7 +69,7 @@ async fn after_a_crash_leases_come_back_and_what_was_marked_is_listed_and_sent_o
         .first(1, Step::Dot, "taken", Act::Silence.after_taking());
     let names = ["done", "leased", "marked", "taken", "waiting1", "waiting2"];
     // A connection for each, so that none waits behind another.
-    let mut office = sealed(Setup { script, connections: names.len(), ..Setup::default() }, &names).await;
+    let mut office = Office::sealed(Setup { script, connections: names.len(), ..Setup::default() }, &names).await;
     let doomed = office.start_doomed();
     let (held, through) = ([Row::Leased, Row::HandingOver, Row::HandingOver], [Row::Accepted; 3]);
     office
@@ -117,7 +106,7 @@ async fn crashes_under_load_lose_nobody_and_cost_at_most_a_copy_a_connection_eac
     for pipelining in [true, false] {
         let script = Script::new().pause(Duration::from_millis(2));
         let setup = Setup { script, pipelining, connections: CONNECTIONS, ..Setup::default() };
-        let mut office = sealed(setup, &names).await;
+        let mut office = Office::sealed(setup, &names).await;
         for (crash, part) in [15, 35, 50].into_iter().enumerate() {
             let doomed = office.start_doomed();
             office.sink.wait_for(part).await;
@@ -148,7 +137,7 @@ async fn cancelling_while_it_is_sent_calls_back_all_that_has_not_left() {
             .on(Step::Dot, "put-off", Act::say("450 4.2.0 later").behind(&gate))
             .on(Step::Dot, "lost", Act::HangUp.behind(&gate));
         let setup = Setup { script, pipelining, connections: 6, ..Setup::default() };
-        let mut office = sealed(setup, &["first", "put-off", "lost", "leased1", "leased2", "leased3"]).await;
+        let mut office = Office::sealed(setup, &["first", "put-off", "lost", "leased1", "leased2", "leased3"]).await;
         office.start().await;
         gate.reached_by(3).await;
         early.reached_by(3).await;
@@ -207,7 +196,8 @@ async fn a_stop_ends_the_leasing_at_once_though_a_page_is_still_being_asked_for(
     let script = Script::new().on(Step::Dot, "", Act::say("250 2.0.0 taken").behind(&gate));
     let names = crowd(30);
     let office =
-        sealed(Setup { script, ..Setup::default() }, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        Office::sealed(Setup { script, ..Setup::default() }, &names.iter().map(String::as_str).collect::<Vec<_>>())
+            .await;
     let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut ctx = Arc::into_inner(office.another_context().await).unwrap();
     ctx.settings.http.listen = listen;
